@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "holdfast/result.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace holdfast::hal {
+
+/// Who may read a file besides its owner.
+enum class FilePrivacy : std::uint8_t {
+  readable,    ///< anybody may read it: identity files, modules
+  owner_only,  ///< group and others have no access at all: PIN files
+};
+
+/// A descriptor that closes itself; -1 when empty.
+class FileDescriptor {
+ public:
+  FileDescriptor() noexcept = default;
+  explicit FileDescriptor(int fd) noexcept : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.release()) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  ~FileDescriptor();
+
+  [[nodiscard]] int get() const noexcept { return fd_; }
+  [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
+  [[nodiscard]] int release() noexcept;
+
+ private:
+  int fd_ = -1;
+};
+
+/// Opens the regular file at `path` for reading (O_CLOEXEC) after checking that nobody else can change it.
+///
+/// The file, and every folder above it, must be owned by root or the effective user and not be writable by
+/// group or others (a folder with the sticky bit, such as /tmp, may be; links are resolved first and each
+/// step is checked). The check is made on the open descriptor, not on the name. `file_untrusted` names the
+/// offending path; `file_invalid` if it is missing or no regular file; `permission_denied` if it cannot be
+/// read. Blocks on the disk only; a FIFO or device is refused without waiting for it.
+[[nodiscard]] Result<FileDescriptor> open_trusted(std::string_view path, FilePrivacy privacy) noexcept;
+
+/// Reads all of `fd` into `out` and returns the number of bytes; `file_invalid` if there are more than fit.
+[[nodiscard]] Result<std::size_t> read_all(int fd, std::span<std::byte> out) noexcept;
+
+}  // namespace holdfast::hal

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/json/json.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <set>
+
+namespace holdfast {
+
+using Library = nlohmann::ordered_json;
+
+struct Json::Value {
+  Library library;
+};
+
+namespace {
+
+constexpr int kMaxDepth = 32;
+
+// The library keeps the last of two members with one name; a reader that keeps the first would then see another
+// document. So duplicates are refused while parsing.
+class StrictParser {
+ public:
+  [[nodiscard]] bool parse(std::string_view text, Library& out) {
+    const auto watch = [this](int depth, Library::parse_event_t event, Library& parsed) {
+      if (depth >= kMaxDepth) is_refused_ = true;
+      if (event == Library::parse_event_t::object_start) names_.emplace_back();
+      if (event == Library::parse_event_t::object_end) names_.pop_back();
+      if (event == Library::parse_event_t::key && !names_.back().insert(parsed.get<std::string>()).second) {
+        is_refused_ = true;
+      }
+      return true;
+    };
+    out = Library::parse(text.begin(), text.end(), watch, false);
+    return !is_refused_ && !out.is_discarded();
+  }
+
+ private:
+  std::vector<std::set<std::string>> names_;
+  bool is_refused_ = false;
+};
+
+}  // namespace
+
+Json::Json() : value_(std::make_unique<Value>()) {}
+Json::Json(std::unique_ptr<Value> value) noexcept : value_(std::move(value)) {}
+Json::Json(const Json& other) : value_(std::make_unique<Value>(*other.value_)) {}
+Json::Json(Json&&) noexcept = default;
+Json& Json::operator=(const Json& other) {
+  if (this != &other) value_ = std::make_unique<Value>(*other.value_);
+  return *this;
+}
+Json& Json::operator=(Json&&) noexcept = default;
+Json::~Json() = default;
+
+Json Json::object() { return Json(std::make_unique<Value>(Value{Library::object()})); }
+Json Json::array() { return Json(std::make_unique<Value>(Value{Library::array()})); }
+Json Json::string(std::string_view text) { return Json(std::make_unique<Value>(Value{Library(std::string(text))})); }
+Json Json::boolean(bool value) { return Json(std::make_unique<Value>(Value{Library(value)})); }
+Json Json::integer(std::int64_t value) { return Json(std::make_unique<Value>(Value{Library(value)})); }
+
+std::optional<Json> Json::parse(std::string_view text) noexcept {
+  try {
+    Json result;
+    if (!StrictParser().parse(text, result.value_->library)) return std::nullopt;
+    return result;
+  } catch (...) {
+    return std::nullopt;
+  }
+}
+
+std::string Json::dump(int indent) const {
+  return value_->library.dump(indent, ' ', false, Library::error_handler_t::replace);
+}
+
+bool Json::is_null() const noexcept { return value_->library.is_null(); }
+bool Json::is_object() const noexcept { return value_->library.is_object(); }
+bool Json::is_array() const noexcept { return value_->library.is_array(); }
+bool Json::is_string() const noexcept { return value_->library.is_string(); }
+
+std::optional<std::string> Json::as_string() const {
+  if (!value_->library.is_string()) return std::nullopt;
+  return value_->library.get<std::string>();
+}
+std::optional<bool> Json::as_boolean() const noexcept {
+  if (!value_->library.is_boolean()) return std::nullopt;
+  return value_->library.get<bool>();
+}
+std::optional<std::int64_t> Json::as_integer() const noexcept {
+  if (!value_->library.is_number_integer()) return std::nullopt;
+  if (value_->library.is_number_unsigned() && value_->library.get<std::uint64_t>() > INT64_MAX) return std::nullopt;
+  return value_->library.get<std::int64_t>();
+}
+
+std::optional<Json> Json::member(std::string_view name) const {
+  if (!value_->library.is_object()) return std::nullopt;
+  const auto found = value_->library.find(std::string(name));
+  if (found == value_->library.end()) return std::nullopt;
+  return Json(std::make_unique<Value>(Value{*found}));
+}
+std::vector<std::string> Json::member_names() const {
+  std::vector<std::string> names;
+  if (value_->library.is_object()) {
+    for (const auto& item : value_->library.items()) names.push_back(item.key());
+  }
+  return names;
+}
+std::size_t Json::size() const noexcept { return value_->library.is_structured() ? value_->library.size() : 0; }
+std::optional<Json> Json::element(std::size_t index) const {
+  if (!value_->library.is_array() || index >= value_->library.size()) return std::nullopt;
+  return Json(std::make_unique<Value>(Value{value_->library[index]}));
+}
+
+std::optional<std::string> Json::string_member(std::string_view name) const {
+  const auto found = member(name);
+  return found ? found->as_string() : std::nullopt;
+}
+std::optional<bool> Json::boolean_member(std::string_view name) const {
+  const auto found = member(name);
+  return found ? found->as_boolean() : std::nullopt;
+}
+std::optional<std::int64_t> Json::integer_member(std::string_view name) const {
+  const auto found = member(name);
+  return found ? found->as_integer() : std::nullopt;
+}
+
+Json& Json::set(std::string_view name, Json value) {
+  value_->library[std::string(name)] = std::move(value.value_->library);
+  return *this;
+}
+Json& Json::set(std::string_view name, std::string_view text) { return set(name, string(text)); }
+Json& Json::set(std::string_view name, const char* text) { return set(name, string(text)); }
+Json& Json::set(std::string_view name, bool value) { return set(name, boolean(value)); }
+Json& Json::set(std::string_view name, std::int64_t value) { return set(name, integer(value)); }
+void Json::remove(std::string_view name) {
+  if (value_->library.is_object()) value_->library.erase(std::string(name));
+}
+Json& Json::append(Json value) {
+  value_->library.push_back(std::move(value.value_->library));
+  return *this;
+}
+
+}  // namespace holdfast
