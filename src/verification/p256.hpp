@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "holdfast/public_key.hpp"
+#include "holdfast/result.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace holdfast {
+
+/// A P-256 point that is on the curve, prepared for ECDSA verification (FIPS 186-5 §6.4.2).
+///
+/// A plain value without heap memory; `verify` may run in any number of threads.
+class P256Verifier {
+ public:
+  /// Takes 04‖X‖Y. `invalid_argument` if a coordinate is not below the field's prime or the point is not on the
+  /// curve. Allocates and frees.
+  [[nodiscard]] static Result<P256Verifier> prepare(std::span<const std::byte, kP256PointSize> point) noexcept;
+
+  /// Whether r‖s is a signature of the message with this `digest`; false for r or s outside [1, n-1].
+  /// Accepts both s and n-s, as every ECDSA verifier does. Allocates nothing; some 3 KiB of stack.
+  [[nodiscard]] bool verify(std::span<const std::byte, kSha256Size> digest,
+                            std::span<const std::byte, kSignatureSize> signature) const noexcept;
+
+ private:
+  static constexpr std::size_t kWordsPerNumber = 4;  // 256 bits, least significant word first
+
+  P256Verifier() noexcept = default;
+  std::array<std::uint64_t, 2 * kWordsPerNumber> point_{};  // x, y as nettle keeps them
+};
+
+}  // namespace holdfast
