@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/registry.hpp"
+
+#ifdef HOLDFAST_WITH_PKCS11
+#include "hal/pkcs11/backend.hpp"
+#endif
+
+namespace holdfast::hal {
+namespace {
+
+[[maybe_unused]] Error not_built() noexcept {
+  return failure(Status::backend_not_built, Layer::core, "choosing the back end for a key URI");
+}
+[[maybe_unused]] Result<DevicePtr> open_not_built(const DeviceOptions&) noexcept { return not_built(); }
+[[maybe_unused]] Result<std::size_t> list_not_built(const DeviceOptions&, std::span<TokenDescription>) noexcept {
+  return not_built();
+}
+[[maybe_unused]] Result<TokenDescription> init_not_built(const TokenInitOptions&) noexcept { return not_built(); }
+
+constexpr std::array kBackends{
+#ifdef HOLDFAST_WITH_PKCS11
+    Backend{"pkcs11:", pkcs11::open_device, pkcs11::list_tokens, pkcs11::init_token},
+#else
+    Backend{"pkcs11:", open_not_built, list_not_built, init_not_built},
+#endif
+    Backend{"tpm2:", open_not_built, list_not_built, init_not_built},
+};
+
+}  // namespace
+
+std::span<const Backend> backends() noexcept { return kBackends; }
+
+Result<const Backend*> backend_for(std::string_view uri) noexcept {
+  for (const Backend& backend : kBackends) {
+    if (uri.starts_with(backend.scheme)) return &backend;
+  }
+  return failure(Status::invalid_uri, Layer::core, "choosing the back end for a key URI")
+      .about("it begins neither with pkcs11: nor with tpm2:");
+}
+
+Result<DevicePtr> open_device(const DeviceOptions& options) noexcept {
+  const Backend* backend = HOLDFAST_TRY(backend_for(options.uri));
+  return backend->open(options);
+}
+
+}  // namespace holdfast::hal

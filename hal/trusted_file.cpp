@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/trusted_file.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace holdfast::hal {
+namespace {
+
+constexpr const char* kDoing = "opening a trusted file";
+
+Error refuse(Status status, std::string_view path, std::string_view why, int code = 0) noexcept {
+  Error error = failure(status, Layer::system, kDoing);
+  error.native = static_cast<std::uint64_t>(code);
+  error.native_name = code == ENOENT ? "ENOENT" : code == EACCES ? "EACCES" : nullptr;
+  error.detail.append(path);
+  error.detail.append(" ");
+  error.detail.append(why);
+  return error;
+}
+
+Status status_of(int code) noexcept {
+  switch (code) {
+    case EACCES:
+    case EPERM:
+      return Status::permission_denied;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return Status::resource_exhausted;
+    default:
+      return Status::file_invalid;
+  }
+}
+
+bool is_trusted_owner(uid_t owner) noexcept { return owner == 0 || owner == geteuid(); }
+
+Result<void> check_folder(const char* path, const struct stat& info) noexcept {
+  if (!is_trusted_owner(info.st_uid)) {
+    return refuse(Status::file_untrusted, path, "belongs neither to root nor to this user");
+  }
+  // In a sticky folder (/tmp) others can add entries but neither rename nor remove ours.
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (info.st_mode & S_ISVTX) == 0) {
+    return refuse(Status::file_untrusted, path, "is a folder that others may write to");
+  }
+  return {};
+}
+
+// Walks down from the root one step at a time with O_NOFOLLOW, so that what is checked is what is opened: a name
+// checked first and opened afterwards could be exchanged in between.
+Result<FileDescriptor> open_folder_above(char* path, char** last_name) noexcept {
+  FileDescriptor folder(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return refuse(status_of(errno), "/", "cannot be opened", errno);
+  char* name = path + 1;
+  for (char* slash = strchr(name, '/'); slash != nullptr; slash = strchr(name, '/')) {
+    *slash = '\0';
+    FileDescriptor next(openat(folder.get(), name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat info {};
+    const bool is_open = next && fstat(next.get(), &info) == 0;
+    const int code = errno;
+    const Result<void> verdict =
+        is_open ? check_folder(path, info) : Result<void>(refuse(status_of(code), path, "cannot be opened", code));
+    *slash = '/';
+    if (!verdict) return verdict.error();
+    folder = std::move(next);
+    name = slash + 1;
+  }
+  *last_name = name;
+  return folder;
+}
+
+}  // namespace
+
+FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+FileDescriptor::~FileDescriptor() {
+  if (fd_ >= 0) close(fd_);
+}
+
+int FileDescriptor::release() noexcept { return std::exchange(fd_, -1); }
+
+Result<FileDescriptor> open_trusted(std::string_view path, FilePrivacy privacy) noexcept {
+  char given[PATH_MAX];
+  char resolved[PATH_MAX];
+  if (path.empty() || path.front() != '/') return refuse(Status::file_untrusted, path, "is not an absolute path");
+  if (path.size() >= sizeof given) return refuse(Status::file_invalid, "a path", "is too long");
+  if (path.find('\0') != std::string_view::npos) return refuse(Status::file_invalid, "a path", "holds a NUL byte");
+  path.copy(given, path.size());
+  given[path.size()] = '\0';
+  if (realpath(given, resolved) == nullptr) {
+    const int code = errno;
+    return refuse(status_of(code), path, code == ENOENT ? "does not exist" : "cannot be reached", code);
+  }
+
+  char* name = nullptr;
+  const FileDescriptor folder = HOLDFAST_TRY(open_folder_above(resolved, &name));
+  // O_NONBLOCK: a FIFO is refused below instead of being waited for.
+  FileDescriptor file(openat(folder.get(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct stat info {};
+  if (!file || fstat(file.get(), &info) != 0) {
+    const int code = errno;
+    return refuse(status_of(code), path, "cannot be opened", code);
+  }
+  if (!S_ISREG(info.st_mode)) return refuse(Status::file_invalid, path, "is not a regular file");
+  if (!is_trusted_owner(info.st_uid)) {
+    return refuse(Status::file_untrusted, path, "belongs neither to root nor to this user");
+  }
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) return refuse(Status::file_untrusted, path, "is writable by others");
+  if (privacy == FilePrivacy::owner_only && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return refuse(Status::file_untrusted, path, "may be read by others")
+        .with_hint("take the permissions of group and others away: chmod 600 FILE");
+  }
+  return file;
+}
+
+Result<std::size_t> read_all(int fd, std::span<std::byte> out) noexcept {
+  std::size_t used = 0;
+  while (true) {
+    std::byte overflow{};
+    const bool is_full = used == out.size();
+    const ssize_t got = is_full ? read(fd, &overflow, 1) : read(fd, out.data() + used, out.size() - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      Error error = failure(status_of(errno), Layer::system, "reading a file");
+      error.native = static_cast<std::uint64_t>(errno);
+      return error;
+    }
+    if (got == 0) return used;
+    if (is_full) return failure(Status::file_invalid, Layer::system, "reading a file").about("it is too long");
+    used += static_cast<std::size_t>(got);
+  }
+}
+
+}  // namespace holdfast::hal

@@ -184,7 +184,7 @@ class [[nodiscard]] Result<void> {
  public:
   using value_type = void;
 
-  Result() noexcept = default;
+  Result() noexcept : none_(), has_value_(true) {}
   Result(Error error) noexcept : error_(error), has_value_(false) {}  // NOLINT
 
   [[nodiscard]] bool has_value() const noexcept { return has_value_; }
@@ -194,8 +194,13 @@ class [[nodiscard]] Result<void> {
   [[nodiscard]] Status status() const noexcept { return has_value_ ? Status::ok : error_.status; }
 
  private:
-  Error error_{};
-  bool has_value_ = true;
+  struct None {};
+  static_assert(std::is_trivially_copyable_v<Error>);
+  union {
+    None none_;  // success touches none of the error's bytes: this type is returned on the signing path
+    Error error_;
+  };
+  bool has_value_;
 };
 
 /// The status' short name, such as "pin_incorrect"; "unknown" for a value outside the table.

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/rounds.hpp"
+
+#include <algorithm>
+#include <barrier>
+#include <chrono>
+#include <cmath>
+#include <stdexcept>
+#include <thread>
+
+namespace holdfast::bench {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+double since(Steady::time_point start) {
+  return std::chrono::duration<double, std::nano>(Steady::now() - start).count();
+}
+
+Estimate estimate(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const auto count = static_cast<double>(values.size());
+  // The ranks between which the median lies with 95 % probability (binomial, normal approximation).
+  const double reach = 0.98 * std::sqrt(count);
+  const auto at = [&](double rank) { return values[static_cast<std::size_t>(std::clamp(rank, 0.0, count - 1.0))]; };
+  return {at(count / 2), at(count / 2 - reach - 1), at(count / 2 + reach)};
+}
+
+}  // namespace
+
+Rounds::Rounds(std::vector<Case> cases, std::size_t rounds) : cases_(std::move(cases)), samples_(cases_.size()) {
+  for (const Case& each : cases_) each.run(each.block);  // warm up
+  for (std::size_t round = 0; round < rounds; ++round) {
+    for (std::size_t turn = 0; turn < cases_.size(); ++turn) {
+      const std::size_t index = (turn + round) % cases_.size();
+      const Case& each = cases_[index];
+      samples_[index].push_back(each.run(each.block) / static_cast<double>(each.block));
+    }
+  }
+}
+
+const std::vector<double>& Rounds::samples(const std::string& name) const {
+  for (std::size_t i = 0; i < cases_.size(); ++i) {
+    if (cases_[i].name == name) return samples_[i];
+  }
+  throw std::invalid_argument("no case " + name);
+}
+
+Estimate Rounds::time(const std::string& name) const { return estimate(samples(name)); }
+
+Estimate Rounds::ratio(const std::string& numerator, const std::string& denominator) const {
+  std::vector<double> ratios = samples(numerator);
+  const std::vector<double>& below = samples(denominator);
+  for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i] /= below[i];
+  return estimate(std::move(ratios));
+}
+
+Estimate Rounds::difference(const std::string& total, const std::vector<std::string>& parts) const {
+  std::vector<double> rest = samples(total);
+  for (const std::string& part : parts) {
+    const std::vector<double>& minus = samples(part);
+    for (std::size_t i = 0; i < rest.size(); ++i) rest[i] -= minus[i];
+  }
+  return estimate(std::move(rest));
+}
+
+double time_once(std::size_t n, const std::function<void(std::size_t)>& body) {
+  const auto start = Steady::now();
+  body(n);
+  return since(start);
+}
+
+double time_threads(unsigned threads, std::size_t n, const std::function<void(std::size_t)>& body) {
+  std::barrier begin(threads + 1);
+  std::vector<std::thread> workers;
+  for (unsigned i = 0; i < threads; ++i) {
+    workers.emplace_back([&] {
+      begin.arrive_and_wait();
+      body(n / threads);
+    });
+  }
+  begin.arrive_and_wait();
+  const auto start = Steady::now();
+  for (std::thread& worker : workers) worker.join();
+  return since(start);
+}
+
+}  // namespace holdfast::bench

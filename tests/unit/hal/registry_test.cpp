@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/registry.hpp"
+
+#include <gtest/gtest.h>
+
+namespace holdfast::hal {
+namespace {
+
+TEST(Registry, NamesEveryBackEndOnce) {
+  ASSERT_EQ(backends().size(), 2U);
+  EXPECT_EQ(backends()[0].scheme, "pkcs11:");
+  EXPECT_EQ(backends()[1].scheme, "tpm2:");
+  for (const Backend& backend : backends()) {
+    EXPECT_NE(backend.open, nullptr);
+    EXPECT_NE(backend.list_tokens, nullptr);
+    EXPECT_NE(backend.init_token, nullptr);
+  }
+}
+
+TEST(Registry, ABackEndLeftOutSaysSo) {
+  DeviceOptions options;
+  options.uri = "tpm2:handle=0x81000001";
+  EXPECT_EQ(open_device(options).status(), Status::backend_not_built);
+  EXPECT_EQ(backends()[1].list_tokens(options, {}).status(), Status::backend_not_built);
+  EXPECT_EQ(backends()[1].init_token({}).status(), Status::backend_not_built);
+}
+
+TEST(Registry, AnUnknownSchemeIsNoUri) {
+  for (const std::string_view uri : {"", "pkcs11", "PKCS11:token=x", "file:/x", " pkcs11:"}) {
+    DeviceOptions options;
+    options.uri = uri;
+    EXPECT_EQ(open_device(options).status(), Status::invalid_uri) << uri;
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::hal

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/trusted_file.hpp"
+
+#include "tests/support/child_process.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace holdfast::hal {
+namespace {
+
+using test::TemporaryFolder;
+
+std::string text_of(const FileDescriptor& file) {
+  std::array<std::byte, 64> bytes{};
+  const auto size = read_all(file.get(), bytes);
+  return size ? std::string(reinterpret_cast<const char*>(bytes.data()), *size) : "unreadable";
+}
+
+TEST(TrustedFile, OpensOurOwnFile) {
+  const TemporaryFolder folder;
+  const auto file = open_trusted(folder.write("f", "text"), FilePrivacy::owner_only);
+  ASSERT_TRUE(file) << file.error().detail.view();
+  EXPECT_EQ(text_of(*file), "text");
+}
+
+TEST(TrustedFile, RefusesWhatOthersMayWrite) {
+  const TemporaryFolder folder;
+  for (const mode_t mode : {0620U, 0602U, 0666U}) {
+    const std::string path = folder.write("f", "text", mode);
+    const auto file = open_trusted(path, FilePrivacy::readable);
+    EXPECT_EQ(file.status(), Status::file_untrusted) << mode;
+    EXPECT_NE(file.error().detail.view().find(path), std::string_view::npos);
+  }
+}
+
+TEST(TrustedFile, RefusesAPrivateFileThatOthersMayRead) {
+  const TemporaryFolder folder;
+  for (const mode_t mode : {0640U, 0604U, 0610U}) {
+    EXPECT_EQ(open_trusted(folder.write("f", "x", mode), FilePrivacy::owner_only).status(), Status::file_untrusted);
+    EXPECT_TRUE(open_trusted(folder.write("f", "x", mode), FilePrivacy::readable));
+  }
+}
+
+TEST(TrustedFile, RefusesAFolderOthersMayWriteTo) {
+  const TemporaryFolder folder;
+  const std::string inner = folder.file("inner");
+  ASSERT_EQ(mkdir(inner.c_str(), 0755), 0);
+  const std::string path = folder.write("inner/f", "x");
+  ASSERT_EQ(chmod(inner.c_str(), 0777), 0);
+  const auto file = open_trusted(path, FilePrivacy::readable);
+  EXPECT_EQ(file.status(), Status::file_untrusted);
+  EXPECT_NE(file.error().detail.view().find(inner), std::string_view::npos);
+  ASSERT_EQ(chmod(inner.c_str(), 01777), 0);  // sticky: others cannot rename or remove what is ours
+  EXPECT_TRUE(open_trusted(path, FilePrivacy::readable));
+}
+
+TEST(TrustedFile, RefusesAFileOfAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "changing a file's owner needs root";
+  const TemporaryFolder folder;
+  const std::string path = folder.write("f", "x");
+  ASSERT_EQ(chown(path.c_str(), test::kNobody, test::kNobody), 0);
+  EXPECT_EQ(open_trusted(path, FilePrivacy::readable).status(), Status::file_untrusted);
+}
+
+TEST(TrustedFile, AUserReadsWhatBelongsToRoot) {
+  if (geteuid() != 0) GTEST_SKIP() << "dropping to another user needs root";
+  const TemporaryFolder folder;
+  ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
+  const std::string path = folder.write("f", "x", 0644);
+  const std::string secret = folder.write("s", "x", 0600);
+  EXPECT_EQ(test::run_in_child([&] { return open_trusted(path, FilePrivacy::readable).has_value(); }, test::kNobody),
+            0);
+  EXPECT_EQ(test::run_in_child(
+                [&] { return open_trusted(secret, FilePrivacy::readable).status() == Status::permission_denied; },
+                test::kNobody),
+            0);
+}
+
+TEST(TrustedFile, FollowsALinkAndChecksItsTarget) {
+  const TemporaryFolder folder;
+  const std::string target = folder.write("f", "text");
+  const std::string link = folder.file("link");
+  ASSERT_EQ(symlink(target.c_str(), link.c_str()), 0);
+  EXPECT_TRUE(open_trusted(link, FilePrivacy::readable));
+  ASSERT_EQ(chmod(target.c_str(), 0666), 0);
+  EXPECT_EQ(open_trusted(link, FilePrivacy::readable).status(), Status::file_untrusted);
+}
+
+TEST(TrustedFile, RefusesWhatIsNoRegularFileWithoutWaitingForIt) {
+  const TemporaryFolder folder;
+  const std::string fifo = folder.file("fifo");
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_EQ(open_trusted(fifo, FilePrivacy::readable).status(), Status::file_invalid);
+  EXPECT_EQ(open_trusted(folder.path(), FilePrivacy::readable).status(), Status::file_invalid);
+  EXPECT_EQ(open_trusted("/dev/null", FilePrivacy::readable).status(), Status::file_invalid);
+}
+
+TEST(TrustedFile, NamesAMissingOrRelativePath) {
+  const auto missing = open_trusted("/nonexistent/file", FilePrivacy::readable);
+  EXPECT_EQ(missing.status(), Status::file_invalid);
+  EXPECT_EQ(missing.error().detail.view(), "/nonexistent/file does not exist");
+  EXPECT_EQ(open_trusted("relative", FilePrivacy::readable).status(), Status::file_untrusted);
+  EXPECT_EQ(open_trusted("", FilePrivacy::readable).status(), Status::file_untrusted);
+  EXPECT_EQ(open_trusted("/" + std::string(5000, 'x'), FilePrivacy::readable).status(), Status::file_invalid);
+  EXPECT_EQ(open_trusted(std::string_view("/tmp\0/x", 7), FilePrivacy::readable).status(), Status::file_invalid);
+}
+
+TEST(ReadAll, RefusesMoreThanFits) {
+  const TemporaryFolder folder;
+  const auto file = open_trusted(folder.write("f", "12345"), FilePrivacy::readable);
+  std::array<std::byte, 4> four{};
+  EXPECT_EQ(read_all(file->get(), four).status(), Status::file_invalid);
+  const auto again = open_trusted(folder.file("f"), FilePrivacy::readable);
+  std::array<std::byte, 5> five{};
+  EXPECT_EQ(read_all(again->get(), five).value(), 5U);
+}
+
+}  // namespace
+}  // namespace holdfast::hal

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/command_line/command_line.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace holdfast::command_line {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Program sample() {
+  Program program;
+  program.name = "anchor";
+  program.version = "1.2.3";
+  program.summary = "holds on";
+  program.options = {{.name = "json", .value_name = "", .help = "print JSON", .kind = OptionKind::flag}};
+  program.exit_codes = "  0  done";
+  const auto run = [](const Arguments&) { return 7; };
+  program.commands = {
+      {.words = "key make",
+       .summary = "makes a key",
+       .description = "",
+       .positionals = {{.name = "URI", .help = "which key"}},
+       .options = {{.name = "label", .value_name = "NAME", .help = "its name", .is_required = true},
+                   {.name = "pin-source", .value_name = "SOURCE", .help = "where the PIN comes from"},
+                   {.name = "tag", .value_name = "TAG", .help = "a tag", .kind = OptionKind::repeated},
+                   {.name = "force", .value_name = "", .help = "do it", .kind = OptionKind::flag}},
+       .examples = {{.purpose = "Make one", .command_line = "anchor key make x: --label a"}},
+       .run = run},
+      {.words = "key list",
+       .summary = "lists keys",
+       .description = "",
+       .positionals = {{.name = "URI", .help = "which", .is_required = false}},
+       .options = {},
+       .examples = {},
+       .run = run},
+      {.words = "cast",
+       .summary = "casts",
+       .description = "",
+       .positionals = {},
+       .options = {},
+       .examples = {},
+       .run = run},
+  };
+  return program;
+}
+
+Request read(const std::vector<std::string>& arguments) {
+  static const Program program = sample();
+  return parse(program, arguments);
+}
+
+TEST(CommandLine, BindsOptionsAndPositionalsInAnyOrder) {
+  for (const std::vector<std::string>& line : std::vector<std::vector<std::string>>{
+           {"key", "make", "pkcs11:a", "--label", "x", "--force", "--json"},
+           {"--json", "key", "make", "--label=x", "--force", "pkcs11:a"},
+           {"key", "--json", "make", "--force", "--label", "x", "--", "pkcs11:a"}}) {
+    const Request request = read(line);
+    ASSERT_EQ(request.kind, Request::Kind::run) << request.error;
+    EXPECT_EQ(request.command->words, "key make");
+    EXPECT_EQ(request.arguments.value("URI"), "pkcs11:a");
+    EXPECT_EQ(request.arguments.value("label"), "x");
+    EXPECT_TRUE(request.arguments.has("force"));
+    EXPECT_TRUE(request.arguments.has("json"));
+    EXPECT_FALSE(request.arguments.has("pin-source"));
+  }
+}
+
+TEST(CommandLine, KeepsRepeatedValuesInOrder) {
+  const Request request = read({"key", "make", "u", "--label", "x", "--tag", "one", "--tag=two"});
+  ASSERT_EQ(request.kind, Request::Kind::run) << request.error;
+  EXPECT_THAT(request.arguments.values("tag"), ElementsAre("one", "two"));
+}
+
+TEST(CommandLine, TakesAnEmptyValueAsAValue) {
+  const Request request = read({"key", "make", "u", "--label", ""});
+  ASSERT_EQ(request.kind, Request::Kind::run) << request.error;
+  EXPECT_TRUE(request.arguments.has("label"));
+  EXPECT_EQ(request.arguments.given("label"), "");
+  EXPECT_EQ(request.arguments.given("pin-source"), std::nullopt);
+}
+
+TEST(CommandLine, TakesAPositionalThatLooksLikeAnOptionAfterTwoDashes) {
+  const Request request = read({"key", "make", "--label", "x", "--", "--label"});
+  ASSERT_EQ(request.kind, Request::Kind::run) << request.error;
+  EXPECT_EQ(request.arguments.value("URI"), "--label");
+}
+
+struct Mistake {
+  std::vector<std::string> line;
+  std::string error;
+  std::string hint;
+};
+
+class CommandLineMistakes : public ::testing::TestWithParam<Mistake> {};
+
+TEST_P(CommandLineMistakes, IsNamedWithAHint) {
+  const Request request = read(GetParam().line);
+  EXPECT_EQ(request.kind, Request::Kind::wrong_use);
+  EXPECT_THAT(request.error, HasSubstr(GetParam().error));
+  EXPECT_THAT(request.hint, HasSubstr(GetParam().hint));
+  EXPECT_THAT(request.error + request.hint, Not(HasSubstr("1234")));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, CommandLineMistakes,
+    ::testing::Values(
+        Mistake{{"kye", "make"}, "unknown command", "did you mean: anchor key"},
+        Mistake{{"key", "mkae"}, "unknown command after 'key'", "did you mean: anchor key make"},
+        Mistake{{"zzzzzz"}, "unknown command", "choose one of: key, cast"},
+        Mistake{{"key"}, "'key' is not a whole command", "choose one of: make, list"},
+        Mistake{{"--json"}, "no command was given", "key, cast"},
+        Mistake{{"--label", "1234", "key", "make"}, "unknown option before a command: --label", "anchor COMMAND"},
+        Mistake{{"key", "make", "u", "--labl", "1234"},
+                "unknown option of 'anchor key make': --labl",
+                "did you mean: --label"},
+        Mistake{{"key", "make", "u", "--label", "x", "--pin=1234"},
+                "unknown option of 'anchor key make': --pin",
+                "--pin-source"},
+        Mistake{{"key", "make", "u", "-p1234"}, "unknown option of 'anchor key make': -p", "anchor key make --help"},
+        Mistake{{"key", "make", "u", "--label"}, "--label needs a value: NAME", "--help"},
+        Mistake{{"key", "make", "u", "--label="}, "--label needs a value: NAME", "--help"},
+        Mistake{{"key", "make", "u", "--label", "--force"}, "--label needs a value", "--help"},
+        Mistake{{"key", "make", "u", "--label=", "1234"}, "--label needs a value", "--help"},
+        Mistake{{"key", "make", "u", "--label", "x", "--label", "1234"}, "--label was given 2 times", "once"},
+        Mistake{{"key", "make", "u", "--label", "x", "--force=1234"}, "--force takes no value", "--help"},
+        Mistake{{"key", "make", "u", "--label", "x", "--json=1234"}, "--json takes no value", "--help"},
+        Mistake{{"key", "make", "--label", "x"}, "'anchor key make' needs URI: which key", "--help"},
+        Mistake{{"key", "make", "u"}, "'anchor key make' needs --label NAME", "--help"},
+        Mistake{{"key", "make", "u", "--label", "x", "1234"}, "too many arguments", "quote"},
+        Mistake{{"key", "list", "--", "u", "1234"}, "too many arguments", "quote"},
+        Mistake{{"cast", "1234"}, "too many arguments for 'anchor cast'", "options only"}));
+
+TEST(CommandLine, HonoursJsonInAWrongLine) {
+  EXPECT_TRUE(read({"nothing", "--json"}).arguments.has("json"));
+  EXPECT_TRUE(read({"key", "make", "--wrong", "--json"}).arguments.has("json"));
+}
+
+TEST(CommandLine, HelpWinsOverMistakes) {
+  for (const std::string help : {"--help", "-h"}) {
+    const Request request = read({"key", "make", "--wrong", help});
+    ASSERT_EQ(request.kind, Request::Kind::text);
+    EXPECT_THAT(request.text, HasSubstr("Usage: anchor key make URI --label NAME [options]\n"));
+    EXPECT_THAT(request.text, HasSubstr("anchor key make x: --label a"));
+    EXPECT_THAT(request.text, HasSubstr("Exit codes:\n  0  done\n"));
+  }
+}
+
+TEST(CommandLine, HelpOfANounListsItsVerbsOnly) {
+  const Request request = read({"key", "--help"});
+  ASSERT_EQ(request.kind, Request::Kind::text);
+  EXPECT_THAT(request.text, HasSubstr("key list"));
+  EXPECT_THAT(request.text, Not(HasSubstr("cast")));
+}
+
+TEST(CommandLine, HelpAfterTwoDashesOrAsAValueIsNoHelp) {
+  EXPECT_EQ(read({"key", "make", "--label=--help", "u"}).kind, Request::Kind::run);
+  EXPECT_EQ(read({"key", "make", "--label", "x", "--", "--help"}).kind, Request::Kind::run);
+}
+
+TEST(CommandLine, SaysItsVersion) {
+  EXPECT_EQ(read({"--version"}).text, "anchor 1.2.3\n");
+  EXPECT_EQ(read({"key", "make", "--version"}).text, "anchor 1.2.3\n");
+}
+
+TEST(CommandLine, AnEmptyLineGetsTheHelp) {
+  const Request request = read({});
+  EXPECT_EQ(request.kind, Request::Kind::no_command);
+  EXPECT_THAT(request.text, HasSubstr("Usage: anchor COMMAND [options]"));
+}
+
+TEST(CommandLine, AProgramOfOneCommandNeedsNoWords) {
+  Program program = sample();
+  Command only = program.commands.front();
+  only.words = "";
+  program.commands = {only};
+  const Request request = parse(program, {"u", "--label", "x"});
+  ASSERT_EQ(request.kind, Request::Kind::run) << request.error;
+  EXPECT_EQ(request.arguments.value("URI"), "u");
+  EXPECT_EQ(parse(program, {}).kind, Request::Kind::wrong_use);
+  EXPECT_THAT(parse(program, {"--help"}).text, HasSubstr("Usage: anchor URI --label NAME [options]\n"));
+}
+
+TEST(CommandLine, RunReturnsTheCommandsExitCodeOrTwo) {
+  const Program program = sample();
+  const std::array good{"anchor", "cast"};
+  const std::array bad{"anchor", "cats"};
+  EXPECT_EQ(run(program, 2, good.data()), 7);
+  EXPECT_EQ(run(program, 2, bad.data()), 2);
+  EXPECT_EQ(run(program, 0, nullptr), 2);
+}
+
+TEST(NearestName, FindsSlipsAndPrefixesOnly) {
+  const std::vector<std::string_view> names{"generate", "list", "pin-source"};
+  EXPECT_EQ(nearest("genrate", names), "generate");
+  EXPECT_EQ(nearest("lsit", names), "list");
+  EXPECT_EQ(nearest("pin", names), "pin-source");
+  EXPECT_EQ(nearest("delete", names), "");
+  EXPECT_EQ(nearest("", names), "");
+}
+
+}  // namespace
+}  // namespace holdfast::command_line

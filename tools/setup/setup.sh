@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by ./quickstart, ./test and .ci/run: what this machine must be and must have.
+
+# The system's own compilers and interpreters, whatever else is on the caller's PATH.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL=C.UTF-8
+
+packages_to_build="g++ cmake ninja-build pkg-config libp11-kit-dev libsodium-dev nettle-dev libgmp-dev
+  nlohmann-json3-dev libcurl4-openssl-dev libcli11-dev libcpp-httplib-dev libssl-dev libsqlite3-dev"
+packages_to_run="softhsm2 libcurl4 openssl ca-certificates curl"
+packages_to_test="libgtest-dev libgmock-dev libbenchmark-dev clang-format git python3-minimal"
+packages_to_test_all="clang clang-tidy libclang-rt-14-dev"
+
+say() { printf '%s\n' "$*"; }
+fail() {
+  printf 'holdfast: error: %s\n' "$1" >&2
+  [ $# -lt 2 ] || printf 'holdfast: hint: %s\n' "$2" >&2
+  exit 1
+}
+
+# Refuses, by name, a system these scripts were not made for.
+require_debian_12() {
+  name=unknown id='' version=''
+  if [ -r /etc/os-release ]; then
+    name=$(. /etc/os-release && printf '%s' "${PRETTY_NAME:-unknown}")
+    id=$(. /etc/os-release && printf '%s' "${ID:-}")
+    version=$(. /etc/os-release && printf '%s' "${VERSION_ID:-}")
+  fi
+  [ "$id" = debian ] && [ "$version" = 12 ] && return 0
+  fail "this script sets up Debian 12 (bookworm); this machine runs $name" \
+    "on another system install the packages that tools/setup/setup.sh names, then use the CMake presets"
+}
+
+# Installs those of the packages given that are missing, and names them.
+install_packages() {
+  missing=''
+  for package in "$@"; do
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$status" = installed ] || missing="$missing $package"
+  done
+  [ -n "$missing" ] || return 0
+  say "Installing Debian packages:$missing"
+  as_root=''
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null 2>&1 ||
+      fail "packages are missing and this user cannot install them:$missing" "run as root: apt-get install$missing"
+    as_root='sudo -n'
+    $as_root true 2>/dev/null || as_root=sudo
+  fi
+  # shellcheck disable=SC2086  # lists of words on purpose
+  $as_root env DEBIAN_FRONTEND=noninteractive sh -ec '
+    apt-get -q update
+    apt-get -q -y --no-install-recommends install "$@"' sh $missing >"$log_folder/packages.log" 2>&1 || {
+    tail -n 20 "$log_folder/packages.log" >&2
+    fail "the packages could not be installed" "see $log_folder/packages.log; is a Debian mirror reachable?"
+  }
+}
+
+# stage NAME COMMAND…: runs a long step with its output in a log; shows the end of the log if it fails.
+stage() {
+  stage_name=$1
+  shift
+  stage_start=$(date +%s)
+  if "$@" >"$log_folder/$stage_name.log" 2>&1; then
+    say "ok    $stage_name ($(($(date +%s) - stage_start)) s)"
+  else
+    printf 'FAILED %s: the end of %s:\n' "$stage_name" "$log_folder/$stage_name.log" >&2
+    tail -n "${HOLDFAST_LOG_LINES:-80}" "$log_folder/$stage_name.log" >&2
+    exit 1
+  fi
+}
