@@ -25,19 +25,21 @@ struct AccountMetadata {
 
 /// What the identity file says: everything a host needs to sign, and no secret.
 struct Identity {
+  // Each member but the id and the key has an initialiser, so that `Identity{.runtime_id = …, .public_key = …}`
+  // compiles without a warning.
   RuntimeId runtime_id;
-  std::string key_uri;
+  std::string key_uri{};
   PublicKey public_key;  ///< its scheme is the identity's
   KeyProfile profile = KeyProfile::strict;
-  std::string authority_url;      ///< authapi base, without a trailing `/`
-  std::string authority_ca_file;  ///< PEM bundle for that authority; empty: the system's
-  AccountMetadata account;
+  std::string authority_url{};      ///< authapi base, without a trailing `/`
+  std::string authority_ca_file{};  ///< PEM bundle for that authority; empty: the system's
+  AccountMetadata account{};
   /// The key's attributes at provisioning ("CKA_EXTRACTABLE" → false; unknown ones absent) and what the export
   /// attempt found: "refused", "skipped".
-  std::map<std::string, bool> attributes;
-  std::string export_probe;
-  std::string storage_root_name;  ///< TPM: hex of the pinned storage root's name
-  std::string twin_uri;           ///< derive-only twin for sealed task ids; empty: none
+  std::map<std::string, bool> attributes{};
+  std::string export_probe{};
+  std::string storage_root_name{};  ///< TPM: hex of the pinned storage root's name
+  std::string twin_uri{};           ///< derive-only twin for sealed task ids; empty: none
 };
 
 /// Reads and checks an identity file: a regular file owned by root or the effective user; neither it nor a folder

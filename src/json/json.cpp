@@ -23,7 +23,9 @@ class StrictParser {
  public:
   [[nodiscard]] bool parse(std::string_view text, Library& out) {
     const auto watch = [this](int depth, Library::parse_event_t event, Library& parsed) {
-      if (depth >= kMaxDepth) is_refused_ = true;
+      const bool opens =
+          event == Library::parse_event_t::object_start || event == Library::parse_event_t::array_start;
+      if (opens && depth >= kMaxDepth) is_refused_ = true;
       if (event == Library::parse_event_t::object_start) names_.emplace_back();
       if (event == Library::parse_event_t::object_end) names_.pop_back();
       if (event == Library::parse_event_t::key && !names_.back().insert(parsed.get<std::string>()).second) {
@@ -31,6 +33,9 @@ class StrictParser {
       }
       return true;
     };
+    // The library takes a NUL byte for the end of the text and a byte order mark for white space; RFC 8259 §2 knows
+    // neither, and what followed the NUL would go unread.
+    if (text.find('\0') != std::string_view::npos || text.starts_with("\xEF\xBB\xBF")) return false;
     out = Library::parse(text.begin(), text.end(), watch, false);
     return !is_refused_ && !out.is_discarded();
   }
