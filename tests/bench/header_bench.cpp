@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a header costs above the token's own call: ratios within one run, on a throwaway SoftHSM token.
+//   header_bench MODULE [ROUNDS] [SHIM]
+// The shim module, when given, is used for a last pass that counts heap calls in our frames.
+#include "holdfast/signer.hpp"
+
+#include "hal/registry.hpp"
+#include "src/verification/signature.hpp"
+#include "tests/bench/heap_calls.hpp"
+#include "tests/bench/raw_token.hpp"
+#include "tests/bench/rounds.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <sodium.h>
+
+#include <dlfcn.h>
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+
+namespace holdfast::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kTimeout = 10s;
+constexpr std::size_t kReusedBlock = 4000;
+
+template <typename T>
+T require(Result<T>&& result) {
+  if (result) return std::move(result).value();
+  std::array<char, 512> text{};
+  throw std::runtime_error(std::string(write_message(result.error(), text)));
+}
+
+/// A SoftHSM token in a temporary folder with one key of each scheme; the process is pointed at it.
+class BenchToken {
+ public:
+  explicit BenchToken(std::string module_path) : module_path_(std::move(module_path)) {
+    folder_.write("softhsm2.conf", "directories.tokendir = " + folder_.path() + "/tokens\nlog.level = ERROR\n");
+    if (mkdir((folder_.path() + "/tokens").c_str(), 0700) != 0) throw std::runtime_error("no token folder");
+    setenv("SOFTHSM2_CONF", folder_.file("softhsm2.conf").c_str(), 1);
+    pin_source_ = "file:" + folder_.write("pin", "1234");
+    hal::TokenInitOptions init;
+    const std::string any = "pkcs11:?module-path=" + module_path_;
+    init.uri = any;
+    init.label = "bench";
+    init.so_pin = init.user_pin = require(hal::PinSource::parse(pin_source_));
+    const hal::Backend* backend = require(hal::backend_for(any));
+    require(backend->init_token(init));
+    for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) make_key(scheme);
+  }
+
+  [[nodiscard]] std::string uri(Scheme scheme, const std::string& module_path) const {
+    return "pkcs11:token=bench;object=" + std::string(scheme_name(scheme)) + "?module-path=" + module_path;
+  }
+  [[nodiscard]] const std::string& module_path() const { return module_path_; }
+  [[nodiscard]] const std::string& pin_source() const { return pin_source_; }
+
+ private:
+  void make_key(Scheme scheme) {
+    const std::string key_uri = uri(scheme, module_path_);
+    hal::DeviceOptions options;
+    options.uri = key_uri;
+    options.access = hal::DeviceAccess::provision;
+    options.pin = require(hal::PinSource::parse(pin_source_));
+    const hal::DevicePtr device = require(hal::open_device(options));
+    hal::KeySpec spec;
+    spec.scheme = scheme;
+    spec.label = scheme_name(scheme);
+    require(device->key_generator()->generate(spec, hal::kNoDeadline));
+  }
+
+  test::TemporaryFolder folder_;
+  std::string module_path_;
+  std::string pin_source_;
+};
+
+Signer open_signer(const BenchToken& token, Scheme scheme, const std::string& module_path) {
+  SignerOptions options;
+  const std::string uri = token.uri(scheme, module_path);
+  options.runtime_id = "agent-0123456789abcdef";
+  options.key_uri = uri;
+  options.pin_source = token.pin_source();
+  return require(Signer::open(options));
+}
+
+void make_headers(Signer& signer, Freshness freshness, std::size_t n) {
+  static const TaskId task = require(TaskId::parse("task-0123456789abcdef"));
+  std::array<char, kMaxAuthorizationSize> out;  // NOLINT: written before it is read
+  for (std::size_t i = 0; i < n; ++i) (void)require(signer.authorization(task, kTimeout, out, freshness));
+}
+
+void print(const char* what, const Estimate& estimate, const char* unit) {
+  std::printf("| %-58s | %9.3f | %9.3f – %9.3f | %s |\n", what, estimate.median, estimate.low, estimate.high, unit);
+}
+
+void measure(const BenchToken& token, Scheme scheme, std::size_t rounds) {
+  Signer signer = open_signer(token, scheme, token.module_path());
+  RawToken raw(token.module_path(), std::string(scheme_name(scheme)), scheme);
+
+  // What the token signs and what is verified: the same sizes as in a header.
+  std::array<std::byte, 66> message{};
+  std::array<std::byte, kSha256Size> digest{};
+  crypto_hash_sha256(reinterpret_cast<unsigned char*>(digest.data()),
+                     reinterpret_cast<const unsigned char*>(message.data()), message.size());
+  const std::span<const std::byte> input =
+      scheme == Scheme::ed25519 ? std::span<const std::byte>(message) : std::span<const std::byte>(digest);
+
+  // A genuine signature over `message`, from the same token, so that verification takes its full course.
+  const SignatureVerifier verifier = require(SignatureVerifier::prepare(signer.public_key()));
+  const TaskRegistration registration = require(signer.sign_task_registration(kTimeout));
+  std::array<unsigned char, kSignatureSize> signature_bytes{};
+  std::size_t size = 0;
+  const std::string text(registration.signature.view());
+  sodium_base642bin(signature_bytes.data(), signature_bytes.size(), text.data(), text.size(), nullptr, &size, nullptr,
+                    sodium_base64_VARIANT_ORIGINAL);
+  Signature signature{};
+  std::memcpy(signature.data(), signature_bytes.data(), size);
+  const std::string signed_text = "agent-0123456789abcdef:" + std::string(registration.timestamp.view());
+  const auto signed_bytes = std::as_bytes(std::span<const char>(signed_text));
+  std::array<std::byte, kSha256Size> signed_digest{};
+  crypto_hash_sha256(reinterpret_cast<unsigned char*>(signed_digest.data()),
+                     reinterpret_cast<const unsigned char*>(signed_text.data()), signed_text.size());
+
+  const auto verify = [&](std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) {
+      require(scheme == Scheme::ed25519 ? verifier.verify_message(signed_bytes, signature)
+                                        : verifier.verify_digest(signed_digest, signature));
+    }
+  };
+
+  const std::size_t block = scheme == Scheme::ed25519 ? 40 : 80;
+  const Rounds times(
+      {
+          {"raw", [&](std::size_t n) { return time_once(n, [&](std::size_t k) { raw.sign(input, k); }); }, block},
+          {"verify", [&](std::size_t n) { return time_once(n, verify); }, block},
+          {"fresh",
+           [&](std::size_t n) {
+             return time_once(n, [&](std::size_t k) { make_headers(signer, Freshness::fresh, k); });
+           },
+           block},
+          {"reused",
+           [&](std::size_t n) {
+             return time_once(n, [&](std::size_t k) { make_headers(signer, Freshness::reuse, k); });
+           },
+           kReusedBlock},
+          {"raw x2", [&](std::size_t n) { return time_threads(2, n, [&](std::size_t k) { raw.sign(input, k); }); },
+           2 * block},
+          {"fresh x2",
+           [&](std::size_t n) {
+             return time_threads(2, n, [&](std::size_t k) { make_headers(signer, Freshness::fresh, k); });
+           },
+           2 * block},
+          {"reused x2",
+           [&](std::size_t n) {
+             return time_threads(2, n, [&](std::size_t k) { make_headers(signer, Freshness::reuse, k); });
+           },
+           4 * kReusedBlock},
+          {"reused x1 (as x2)",
+           [&](std::size_t n) {
+             return time_threads(1, n, [&](std::size_t k) { make_headers(signer, Freshness::reuse, k); });
+           },
+           4 * kReusedBlock},
+          {"fresh x1 (as x2)",
+           [&](std::size_t n) {
+             return time_threads(1, n, [&](std::size_t k) { make_headers(signer, Freshness::fresh, k); });
+           },
+           2 * block},
+          {"raw x1 (as x2)",
+           [&](std::size_t n) { return time_threads(1, n, [&](std::size_t k) { raw.sign(input, k); }); }, 2 * block},
+      },
+      rounds);
+
+  std::printf("\n### %s on SoftHSM, %zu rounds\n\n", scheme == Scheme::ed25519 ? "Ed25519" : "ES256", rounds);
+  std::puts("| what | median | 95 % interval | unit |\n| --- | --- | --- | --- |");
+  print("raw C_SignInit + C_Sign", times.time("raw"), "ns (this machine, this minute)");
+  print("our share of a fresh header: header − raw − verification", times.difference("fresh", {"raw", "verify"}),
+        "ns");
+  print("whole fresh header / raw call", times.ratio("fresh", "raw"), "×");
+  print("verification / raw call", times.ratio("verify", "raw"), "×");
+  print("reused header", times.time("reused"), "ns");
+  print("reused header / whole fresh header", times.ratio("reused", "fresh"), "×");
+  print("two threads, fresh headers: speed-up", times.ratio("fresh x1 (as x2)", "fresh x2"), "×");
+  print("two threads, raw calls: speed-up", times.ratio("raw x1 (as x2)", "raw x2"), "×");
+  print("two threads, reused headers: speed-up", times.ratio("reused x1 (as x2)", "reused x2"), "×");
+}
+
+void count_heap_calls(const BenchToken& token, Scheme scheme, const std::string& shim_path) {
+  setenv("HOLDFAST_SHIM_MODULE", token.module_path().c_str(), 1);
+  Signer signer = open_signer(token, scheme, shim_path);
+  void* shim = dlopen(shim_path.c_str(), RTLD_NOW | RTLD_NOLOAD);
+  const auto is_inside =
+      reinterpret_cast<bool (*)()>(shim == nullptr ? nullptr : dlsym(shim, "holdfast_shim_is_inside_native_call"));
+  if (is_inside == nullptr) throw std::runtime_error("the shim does not tell when a call is native");
+  constexpr std::size_t kHeaders = 200;
+  const auto count = [&](Freshness freshness) {
+    make_headers(signer, freshness, 1);
+    const std::uint64_t before = heap_calls();
+    make_headers(signer, freshness, kHeaders);
+    return static_cast<double>(heap_calls() - before) / kHeaders;
+  };
+  const double all = count(Freshness::fresh);
+  leave_out_calls_while(is_inside);
+  const double ours = count(Freshness::fresh);
+  const double reused = count(Freshness::reuse);
+  leave_out_calls_while(nullptr);
+  std::printf("| %s | %g | %g | %g |\n", scheme == Scheme::ed25519 ? "Ed25519" : "ES256", ours, reused, all - ours);
+}
+
+int run(int argc, char** argv) {
+  if (argc < 2) {
+    std::fputs("usage: header_bench MODULE [ROUNDS] [SHIM]\n", stderr);
+    return 2;
+  }
+  const BenchToken token(argv[1]);
+  const std::size_t rounds = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 200;
+  for (const Scheme scheme : {Scheme::ed25519, Scheme::es256})
+    measure(token, scheme, std::max<std::size_t>(rounds, 10));
+  if (argc > 3) {
+    std::puts(
+        "\n### Heap calls per header\n\n| scheme | fresh, in our frames | reused | fresh, inside the module |\n"
+        "| --- | --- | --- | --- |");
+    for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) count_heap_calls(token, scheme, argv[3]);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace holdfast::bench
+
+int main(int argc, char** argv) {
+  try {
+    return holdfast::bench::run(argc, argv);
+  } catch (const std::exception& failed) {
+    std::fprintf(stderr, "header_bench: %s\n", failed.what());
+    return 1;
+  }
+}

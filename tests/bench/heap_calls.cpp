@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/heap_calls.hpp"
+
+#include <cstddef>
+
+extern "C" {
+void* __libc_malloc(std::size_t size);                        // NOLINT: glibc's own names
+void* __libc_calloc(std::size_t count, std::size_t size);     // NOLINT
+void* __libc_realloc(void* block, std::size_t size);          // NOLINT
+void* __libc_memalign(std::size_t alignment, std::size_t n);  // NOLINT
+}
+
+namespace holdfast::bench {
+namespace {
+
+thread_local std::uint64_t calls = 0;  // constant initialisation: reading it allocates nothing
+bool (*is_inside)() = nullptr;
+
+void count() noexcept {
+  if (is_inside == nullptr || !is_inside()) ++calls;
+}
+
+}  // namespace
+
+std::uint64_t heap_calls() noexcept { return calls; }
+void leave_out_calls_while(bool (*is_inside_native_call)()) noexcept { is_inside = is_inside_native_call; }
+
+}  // namespace holdfast::bench
+
+extern "C" {
+__attribute__((visibility("default"))) void* malloc(std::size_t size) {
+  holdfast::bench::count();
+  return __libc_malloc(size);
+}
+__attribute__((visibility("default"))) void* calloc(std::size_t number, std::size_t size) {
+  holdfast::bench::count();
+  return __libc_calloc(number, size);
+}
+__attribute__((visibility("default"))) void* realloc(void* block, std::size_t size) {
+  holdfast::bench::count();
+  return __libc_realloc(block, size);
+}
+__attribute__((visibility("default"))) void* aligned_alloc(std::size_t alignment, std::size_t size) {
+  holdfast::bench::count();
+  return __libc_memalign(alignment, size);
+}
+}

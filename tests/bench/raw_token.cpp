@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/raw_token.hpp"
+
+#include <p11-kit/pkcs11.h>
+
+#include <dlfcn.h>
+
+#include <array>
+#include <stdexcept>
+#include <vector>
+
+namespace holdfast::bench {
+namespace {
+
+void require(CK_RV result, const char* what) {
+  if (result != CKR_OK) throw std::runtime_error(std::string(what) + " failed");
+}
+
+}  // namespace
+
+struct RawToken::State {
+  CK_FUNCTION_LIST* calls = nullptr;
+  CK_SLOT_ID slot = 0;
+  CK_OBJECT_HANDLE key = 0;
+  CK_MECHANISM mechanism{};
+};
+
+RawToken::RawToken(const std::string& module_path, const std::string& key_label, Scheme scheme)
+    : state_(std::make_unique<State>()) {
+  void* module = dlopen(module_path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (module == nullptr) throw std::runtime_error("the module cannot be loaded");
+  const auto get_list = reinterpret_cast<CK_C_GetFunctionList>(dlsym(module, "C_GetFunctionList"));
+  require(get_list(&state_->calls), "C_GetFunctionList");
+  state_->mechanism.mechanism = scheme == Scheme::ed25519 ? CKM_EDDSA : CKM_ECDSA;
+
+  std::array<CK_SLOT_ID, 8> slots{};
+  CK_ULONG count = slots.size();
+  require(state_->calls->C_GetSlotList(CK_TRUE, slots.data(), &count), "C_GetSlotList");
+  state_->slot = slots[0];  // the throwaway token; SoftHSM puts its empty slot last
+  CK_SESSION_HANDLE session = 0;
+  require(state_->calls->C_OpenSession(state_->slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session),
+          "C_OpenSession");
+  CK_OBJECT_CLASS object_class = CKO_PRIVATE_KEY;
+  std::string label = key_label;
+  std::array<CK_ATTRIBUTE, 2> wanted{CK_ATTRIBUTE{CKA_CLASS, &object_class, sizeof object_class},
+                                     CK_ATTRIBUTE{CKA_LABEL, label.data(), label.size()}};
+  require(state_->calls->C_FindObjectsInit(session, wanted.data(), wanted.size()), "C_FindObjectsInit");
+  CK_ULONG found = 0;
+  require(state_->calls->C_FindObjects(session, &state_->key, 1, &found), "C_FindObjects");
+  require(state_->calls->C_FindObjectsFinal(session), "C_FindObjectsFinal");
+  if (found != 1) throw std::runtime_error("the key was not found");
+  require(state_->calls->C_CloseSession(session), "C_CloseSession");
+}
+
+RawToken::~RawToken() = default;
+
+void RawToken::sign(std::span<const std::byte> input, std::size_t n) {
+  CK_SESSION_HANDLE session = 0;
+  require(state_->calls->C_OpenSession(state_->slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session),
+          "C_OpenSession");
+  std::vector<CK_BYTE> data(input.size());
+  std::memcpy(data.data(), input.data(), input.size());
+  std::array<CK_BYTE, kSignatureSize> signature{};
+  for (std::size_t i = 0; i < n; ++i) {
+    CK_ULONG size = signature.size();
+    require(state_->calls->C_SignInit(session, &state_->mechanism, state_->key), "C_SignInit");
+    require(state_->calls->C_Sign(session, data.data(), data.size(), signature.data(), &size), "C_Sign");
+  }
+  require(state_->calls->C_CloseSession(session), "C_CloseSession");
+}
+
+}  // namespace holdfast::bench

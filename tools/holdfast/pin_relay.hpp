@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "holdfast/result.hpp"
+
+#include "hal/pin_source.hpp"
+#include "hal/secret_bytes.hpp"
+#include "hal/trusted_file.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace holdfast::tool {
+
+/// Lets one command open a token twice with a PIN that can be read only once: a prompt or a descriptor.
+///
+/// Such a PIN is read on first use, kept in locked memory, and handed on through a pipe, which no other process can
+/// open. Other sources pass unchanged: the token's own code reads them.
+class PinRelay {
+ public:
+  /// `text` is the `--pin-source` argument; empty stays empty (the key URI's own source).
+  [[nodiscard]] static Result<PinRelay> create(std::string_view text);
+
+  /// A source for one opening, as text.
+  [[nodiscard]] Result<std::string> next(std::string_view what);
+  /// Whether the source is worth writing into a key URI: it means the same tomorrow.
+  [[nodiscard]] bool is_lasting() const;
+
+ private:
+  std::string text_;
+  hal::PinSource source_;
+  hal::SecretBytes pin_;
+  std::vector<hal::FileDescriptor> pipes_;
+};
+
+}  // namespace holdfast::tool

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/holdfast/process_setup.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace holdfast::tool {
+
+void set_up_process() noexcept {
+  // A closed standard descriptor would be given to the next file opened, and results or messages written into it.
+  // Read-only in the place of standard output: a write still fails and is reported.
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+      const int placeholder = open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+      if (placeholder != fd) _exit(1);
+    }
+  }
+  prctl(PR_SET_DUMPABLE, 0);
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  unsetenv("SSLKEYLOGFILE");  // libcurl would write the session keys of every connection to it
+  signal(SIGPIPE, SIG_IGN);
+  umask(umask(0) | (S_IWGRP | S_IWOTH));
+}
+
+}  // namespace holdfast::tool

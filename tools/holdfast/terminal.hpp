@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "holdfast/result.hpp"
+
+#include "src/json/json.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace holdfast::tool {
+
+/// One result of a command: rows that are printed as `label  words` to a person and as members to a program.
+class Report {
+ public:
+  struct Row {
+    std::string name;   ///< member of the JSON object; empty: for people only
+    std::string label;  ///< in the left column; empty: for programs only
+    std::string words;
+    Json value;
+  };
+
+  Report& text(std::string_view name, std::string_view label, std::string_view value);
+  /// For people the words, for programs the value.
+  Report& row(std::string_view name, std::string_view label, std::string_view words, Json value);
+  Report& for_programs(std::string_view name, Json value);
+
+  [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }
+  [[nodiscard]] Json json() const;
+
+ private:
+  std::vector<Row> rows_;
+};
+
+/// Everything the tool says: results on standard output, messages on standard error.
+///
+/// Results are kept until `finish` and then written at once, so that a reader never sees half of one. Text from
+/// tokens, files and authorities loses its control characters on the way to a person's terminal.
+class Terminal {
+ public:
+  /// `--json`: results and errors are one JSON object each. `--quiet`: no notes and no progress.
+  void configure(bool is_json, bool is_quiet);
+  [[nodiscard]] bool is_json() const { return is_json_; }
+
+  // Results.
+  void show(const Report& report);
+  /// A line as it is: a task id, a header. For programs it is the only member of the object, under `name`.
+  void show_line(std::string_view name, std::string_view line);
+  /// Lines for people only.
+  void print(std::string_view text);
+  void print_json(const Json& value);
+  /// The command a person may want to run next.
+  void next_step(std::string_view why, std::string_view command_line);
+
+  // Messages.
+  /// The short help for a line that asks for nothing.
+  void usage(std::string_view text);
+  void note(std::string_view text);
+  /// Says what takes its time; only to a person at a terminal.
+  void progress(std::string_view doing);
+  /// What an authority answered to the request that is about to be reported as failed.
+  void remember_answer(std::string_view excerpt) { answer_ = excerpt; }
+  /// Says what failed and what to do about it, and returns the exit code.
+  int fail(const Error& error);
+  int fail_use(std::string_view error, std::string_view hint);
+  /// `invalid_argument` if there is no controlling terminal to ask on.
+  [[nodiscard]] Result<void> require_person();
+  /// Asks on the controlling terminal.
+  [[nodiscard]] Result<bool> confirm(std::string_view question);
+
+  /// Writes the results. Returns `exit_code`, or 1 with a message if standard output did not take all of it.
+  [[nodiscard]] int finish(int exit_code);
+
+ private:
+  void say(std::string_view kind, std::string_view colour, std::string_view text);
+
+  bool is_json_ = false;
+  bool is_quiet_ = false;
+  bool is_coloured_ = false;
+  bool is_person_watching_ = false;
+  std::string results_;
+  std::string answer_;
+};
+
+/// `text` with every control character (C0, DEL, C1) and malformed UTF-8 replaced by '?', so that a hostile label
+/// cannot drive the terminal. Line feeds are replaced, too.
+[[nodiscard]] std::string without_controls(std::string_view text);
+
+/// `text` quoted for a POSIX shell if it needs to be.
+[[nodiscard]] std::string shell_quoted(std::string_view text);
+
+}  // namespace holdfast::tool
