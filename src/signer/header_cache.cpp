@@ -373,7 +373,7 @@ bool HeaderCache::await(Slot& slot, std::uint32_t ticket, hal::BootTime deadline
   return clock_->wait(slot.flight, ticket, deadline);
 }
 
-void HeaderCache::publish(Slot& slot, std::span<const char> header, const Moment& moment) noexcept {
+void HeaderCache::publish(Slot& slot, std::string_view header, const Moment& moment) noexcept {
   const Slot::Writing writing(slot);
   slot.epoch.store(moment.epoch, std::memory_order_release);
   slot.wall.store(moment.wall.value, std::memory_order_release);

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <utility>
 
 namespace holdfast {
@@ -83,7 +84,7 @@ class HeaderCache {
   [[nodiscard]] bool is_usable(const Slot& slot, const Moment& moment) const noexcept;
   [[nodiscard]] Claim claim(const Key& key) noexcept;
   [[nodiscard]] bool await(Slot& slot, std::uint32_t ticket, hal::BootTime deadline) noexcept;
-  void publish(Slot& slot, std::span<const char> header, const Moment& moment) noexcept;
+  void publish(Slot& slot, std::string_view header, const Moment& moment) noexcept;
   void end_flight(Slot& slot) noexcept;
 
   // With the lock held.
@@ -128,7 +129,7 @@ class HeaderCache::Flight {
   }
 
   /// Keeps a verified header that was signed at `moment`.
-  void publish(std::span<const char> header, const Moment& moment) noexcept {
+  void publish(std::string_view header, const Moment& moment) noexcept {
     if (slot_ != nullptr) cache_->publish(*slot_, header, moment);
   }
 

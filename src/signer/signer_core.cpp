@@ -135,7 +135,7 @@ Result<std::size_t> SignerCore::write_header(const TaskId& task, std::chrono::na
   const AssertionMessage message = build_assertion_message(runtime_id_, task, timestamp);
   const Signature signature = HOLDFAST_TRY(sign(message.bytes(), deadline));
   const std::size_t size = HOLDFAST_TRY(write_authorization(runtime_id_, task, timestamp, signature, out));
-  acquired.flight.publish(out.first(size), moment);
+  acquired.flight.publish({out.data(), size}, moment);
   count(headers_signed_);
   return size;
 }

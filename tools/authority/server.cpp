@@ -25,6 +25,7 @@ constexpr std::chrono::seconds kBodyTimeout{10};
 // The request a worker thread is at: the library's log callback knows neither when it began nor why it failed.
 struct CurrentRequest {
   std::optional<Clock::time_point> begin;
+  std::string content_encoding;
   std::string reason;
   std::string detail;
   std::string runtime_id;
@@ -178,7 +179,7 @@ void Server::State::answer(const httplib::Request& request, httplib::Response& r
     ours.authorization.push_back(request.get_header_value("Authorization", i));
   }
   ours.content_type = request.get_header_value("Content-Type");
-  ours.content_encoding = request.get_header_value("Content-Encoding");
+  ours.content_encoding = current_request.content_encoding;
   ours.body = std::move(body);
   write_answer(authority.answer(ours), response);
 }
@@ -200,8 +201,12 @@ void Server::State::answer_with_body(const httplib::Request& request, httplib::R
 bool Server::State::answer_without_body(const httplib::Request& request, httplib::Response& response) {
   current_request = CurrentRequest{};
   current_request.begin = Clock::now();
-  // A proxy passes on the Range of the request it guards; the library would cut our answer by it.
-  const_cast<httplib::Request&>(request).ranges.clear();
+  // A proxy passes on the headers of the request it guards. The library would cut our answer by its Range, and
+  // unpack the body by its Content-Encoding, to any size.
+  auto& own = const_cast<httplib::Request&>(request);
+  own.ranges.clear();
+  current_request.content_encoding = request.get_header_value("Content-Encoding");
+  own.headers.erase("Content-Encoding");
   if (request.target.size() > kMaxPathSize) {
     write_answer(refuse_http(414), response);
     return true;

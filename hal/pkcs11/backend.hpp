@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hal/key_device.hpp"
+
+/// The PKCS#11 back end's row in hal/registry.cpp. Allocates; blocks on the token.
+namespace holdfast::hal::pkcs11 {
+
+/// Opens the token that `options.uri` selects and logs in. Selecting by label, serial, manufacturer and model only; a
+/// match of several is `ambiguous_match` and lists them. The PIN, if one is needed, is sent once.
+[[nodiscard]] Result<DevicePtr> open_device(const DeviceOptions& options) noexcept;
+
+[[nodiscard]] Result<std::size_t> list_tokens(const DeviceOptions& options, std::span<TokenDescription> out) noexcept;
+
+/// Initialises a blank token, or with consent erases one, sets both PINs, and describes what it is now.
+[[nodiscard]] Result<TokenDescription> init_token(const TokenInitOptions& options) noexcept;
+
+}  // namespace holdfast::hal::pkcs11

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hal/fork_guard.hpp"
+#include "hal/key_device.hpp"
+#include "hal/pkcs11/export_attempts.hpp"
+#include "hal/pkcs11/key_generation.hpp"
+#include "hal/pkcs11/key_inventory.hpp"
+#include "hal/pkcs11/key_search.hpp"
+#include "hal/pkcs11/login.hpp"
+#include "hal/pkcs11/module.hpp"
+#include "hal/pkcs11/pipe_shield.hpp"
+#include "hal/pkcs11/session_pool.hpp"
+#include "hal/pkcs11/token.hpp"
+
+namespace holdfast::hal::pkcs11 {
+
+/// A token on a PKCS#11 module, with a session that holds the login and a pool of sessions that work.
+///
+/// Signing takes a session, the module's gate and the key's handle, all without a lock. Everything else takes the
+/// device's turn first, and so happens one at a time.
+class Device final : public KeyDevice {
+ public:
+  [[nodiscard]] static Result<DevicePtr> open(const DeviceOptions& options) noexcept;
+
+  Result<KeyHandle> find_key(const KeySelector& selector, BootTime deadline) noexcept override;
+  Result<KeyDescription> describe(KeyHandle key) noexcept override;
+  Result<Signature> sign(KeyHandle key, Scheme scheme, std::span<const std::byte> input,
+                         BootTime deadline) noexcept override;
+  Result<void> reset(BootTime deadline) noexcept override;
+  Result<TokenDescription> describe_token() noexcept override;
+  KeyGenerator* key_generator() noexcept override { return can_write() ? &generation_ : nullptr; }
+  KeyInventory* key_inventory() noexcept override { return &inventory_; }
+  ExportProbe* export_probe() noexcept override { return can_write() ? &export_ : nullptr; }
+  void close() noexcept override;
+
+  // ---- for the device's abilities ----
+
+  /// One use of the device other than signing: its turn, a session and the module's gate, all given back at the end
+  /// of the scope.
+  class Visit {
+   public:
+    [[nodiscard]] const Session& session() const noexcept { return session_; }
+    [[nodiscard]] CK_SLOT_ID slot() const noexcept { return device_.token_.slot; }
+
+   private:
+    friend class Device;
+    Visit(Device& device, BootTime deadline) noexcept;
+    Device& device_;
+    Turn turn_;
+    PipeShield shield_;
+    std::optional<SessionPool::Lease> lease_;
+    std::optional<Passage> passage_;
+    Session session_;
+
+   public:
+    ~Visit();
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+  };
+
+  /// Runs `work(const Visit&)`, which returns a Result, with the device's turn.
+  template <typename Work>
+  auto visit(BootTime deadline, Work work) noexcept -> decltype(work(std::declval<const Visit&>())) {
+    Visit visit(*this, deadline);
+    HOLDFAST_TRY(begin(visit, deadline));
+    auto result = work(visit);
+    if (!result) visit.lease_->spoil();  // a search or an operation may still be open in the session
+    return result;
+  }
+
+  [[nodiscard]] const KeyUri& uri() const noexcept { return uri_; }
+  [[nodiscard]] DeviceAccess access() const noexcept { return access_; }
+
+  /// Gives a found or made key a handle. Found keys take the place of the one found before, so that its handle
+  /// becomes stale; made ones stand beside it.
+  [[nodiscard]] KeyHandle keep(const FoundKey& key, bool is_made) noexcept;
+  /// The object behind a handle; `stale_key`.
+  [[nodiscard]] Result<CK_OBJECT_HANDLE> object_of(KeyHandle handle) const noexcept;
+  /// Makes one key's handle stale.
+  void drop(KeyHandle handle) noexcept;
+  [[nodiscard]] Result<KeyDescription> describe(const FoundKey& key) const noexcept;
+
+ private:
+  static constexpr std::uint32_t kKeySlots = 4;
+
+  // Read by signing threads while another one finds the key again: `generation` is cleared first and set last.
+  struct KeySlot {
+    std::atomic<std::uint32_t> generation{0};
+    std::atomic<CK_OBJECT_HANDLE> object{CK_INVALID_HANDLE};
+    std::atomic<Scheme> scheme{Scheme::ed25519};
+  };
+  struct SlotView {
+    CK_OBJECT_HANDLE object;
+    Scheme scheme;
+  };
+
+  Device(const DeviceOptions& options, KeyUri uri, ForkGuard guard, ModuleUse module) noexcept;
+  ~Device() = default;
+  static void release(KeyDevice* device) noexcept;
+
+  [[nodiscard]] bool can_write() const noexcept { return access_ == DeviceAccess::provision; }
+  [[nodiscard]] Result<void> check_usable() const noexcept;
+  [[nodiscard]] Result<void> begin(Visit& visit, BootTime deadline) noexcept;
+  [[nodiscard]] Result<void> log_in_and_open(const Token& token) noexcept;
+  [[nodiscard]] Result<void> reattach(BootTime deadline) noexcept;
+  void detach() noexcept;
+  void drop_all_keys() noexcept;
+  [[nodiscard]] Result<SlotView> look_up(KeyHandle handle) const noexcept;
+  [[nodiscard]] Result<Signature> sign_in(const Session& session, const SlotView& key,
+                                          std::span<const std::byte> input) noexcept;
+
+  const DeviceAccess access_;
+  const ModuleMode mode_;
+  const std::size_t session_count_;
+  Clock& clock_;
+  KeyUri uri_;        // what the caller selects
+  Token token_;       // what was selected: a PIN goes to no other
+  PinSource source_;  // where the PIN came from
+  ForkGuard guard_;
+  ModuleUse module_;
+  Login login_;
+  SessionPool pool_;
+  CK_SESSION_HANDLE login_session_ = CK_INVALID_HANDLE;
+  std::atomic<std::uint32_t> attached_{0};  // the module generation our sessions belong to; 0: none
+  std::atomic<bool> is_closed_{false};
+  Turnstile turnstile_;
+  std::uint32_t last_generation_ = 0;
+  std::uint32_t next_made_ = 1;
+  std::array<KeySlot, kKeySlots> keys_;
+  KeyGeneration generation_{*this};
+  KeyListing inventory_{*this};
+  ExportAttempts export_{*this};
+};
+
+}  // namespace holdfast::hal::pkcs11

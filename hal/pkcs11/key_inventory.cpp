@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/pkcs11/key_inventory.hpp"
+
+#include "hal/pkcs11/device.hpp"
+#include "hal/pkcs11/errors.hpp"
+
+namespace holdfast::hal::pkcs11 {
+namespace {
+
+constexpr const char* kRemoving = "removing a key";
+constexpr std::size_t kMaxListed = 4096;
+
+Result<FoundKey> read_public(const Session& session, CK_OBJECT_HANDLE object) noexcept {
+  FoundKey key;
+  key.object = object;
+  key.facts = HOLDFAST_TRY(read_public_key(session, object));
+  if (key.facts.scheme) key.public_key = HOLDFAST_TRY(read_point(session, object, *key.facts.scheme));
+  return key;
+}
+
+Result<void> destroy_object(const Session& session, CK_OBJECT_HANDLE object, const char* left) noexcept {
+  const CK_RV code = session.calls->C_DestroyObject(session.handle, object);
+  if (code == CKR_OK) return {};
+  Error error = native_failure(code, kRemoving).about(left);
+  if (code == CKR_ACTION_PROHIBITED)
+    error.hint = "the token forbids it (CKA_DESTROYABLE); erase the token, if need be";
+  return error;
+}
+
+}  // namespace
+
+Result<std::size_t> KeyListing::list(std::span<KeyDescription> out) noexcept {
+  return device_.visit(kNoDeadline, [&](const Device::Visit& visit) noexcept -> Result<std::size_t> {
+    const Session& session = visit.session();
+    const bool is_public = device_.access() == DeviceAccess::browse;
+    const KeyUri& uri = device_.uri();
+    const ObjectFilter filter{is_public ? CKO_PUBLIC_KEY : CKO_PRIVATE_KEY, {}, uri.object.view(), uri.id.view()};
+    // Handles first, then one key after the other: a session holds one search at a time.
+    std::array<CK_OBJECT_HANDLE, 256> objects{};
+    const std::size_t room = std::min(objects.size(), out.size());
+    const std::size_t total =
+        HOLDFAST_TRY(count_objects(session, filter, kMaxListed, std::span(objects).first(room)));
+    for (std::size_t i = 0; i < std::min(total, room); ++i) {
+      const auto key = is_public ? read_public(session, objects[i]) : read_key(session, objects[i], std::nullopt);
+      if (!key) return key.error();
+      out[i] = HOLDFAST_TRY(device_.describe(*key));
+    }
+    return total;
+  });
+}
+
+Result<void> KeyListing::destroy(KeyHandle handle) noexcept {
+  if (device_.access() != DeviceAccess::provision) {
+    return failure(Status::permission_denied, Layer::pkcs11, kRemoving)
+        .about("the token was not opened for provisioning");
+  }
+  return device_.visit(kNoDeadline, [&](const Device::Visit& visit) noexcept -> Result<void> {
+    const Session& session = visit.session();
+    const CK_OBJECT_HANDLE object = HOLDFAST_TRY(device_.object_of(handle));
+    const FoundKey key = HOLDFAST_TRY(read_key(session, object, std::nullopt));
+    const Matches halves = HOLDFAST_TRY(find_public_halves(session, key.facts));
+    // The private half first: what is left by a failure in between can sign nothing.
+    HOLDFAST_TRY(destroy_object(session, object, "nothing was removed"));
+    device_.drop(handle);
+    for (const CK_OBJECT_HANDLE half : halves.view()) {
+      const auto point = HOLDFAST_TRY(read_point(session, half, *key.facts.scheme));
+      // Another key may bear the same id.
+      if (point && key.public_key && *point != *key.public_key) continue;
+      HOLDFAST_TRY(destroy_object(session, half, "the private key is gone, its public half is still there"));
+    }
+    const auto still = read_private_key(session, object);
+    if (still) {
+      return failure(Status::device_fault, Layer::pkcs11, kRemoving)
+          .about("the token says the key is gone and still shows it");
+    }
+    return {};
+  });
+}
+
+}  // namespace holdfast::hal::pkcs11

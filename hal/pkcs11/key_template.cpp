@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/pkcs11/key_template.hpp"
+
+#include "hal/pkcs11/attributes.hpp"
+#include "hal/pkcs11/encodings.hpp"
+#include "hal/pkcs11/errors.hpp"
+
+namespace holdfast::hal::pkcs11 {
+namespace {
+
+constexpr const char* kGenerating = "making a key";
+
+// What may be left out, the least missed first.
+constexpr KeyAttribute kDroppable[] = {
+    KeyAttribute::copyable,   KeyAttribute::mechanisms_pinned, KeyAttribute::sign_recover,
+    KeyAttribute::unwrap,     KeyAttribute::decrypt,           KeyAttribute::derive,
+    KeyAttribute::modifiable,
+};
+constexpr std::size_t kDroppableCount = std::size(kDroppable);
+
+// A CK_ATTRIBUTE template whose values stay where they are.
+class Template {
+ public:
+  explicit Template(Scheme scheme) noexcept : mechanism_(sign_mechanism(scheme)) {}
+  Template(const Template&) = delete;
+  Template& operator=(const Template&) = delete;
+
+  void add(CK_ATTRIBUTE_TYPE type, bool value) noexcept {
+    attributes_[count_++] = {type, value ? &true_ : &false_, sizeof(CK_BBOOL)};
+  }
+  void add(CK_ATTRIBUTE_TYPE type, std::span<const std::byte> value) noexcept {
+    attributes_[count_++] = {type, native(value), value.size()};
+  }
+  void add_mechanism() noexcept { attributes_[count_++] = {CKA_ALLOWED_MECHANISMS, &mechanism_, sizeof mechanism_}; }
+  [[nodiscard]] CK_ATTRIBUTE* data() noexcept { return attributes_.data(); }
+  [[nodiscard]] CK_ULONG size() const noexcept { return count_; }
+
+ private:
+  std::array<CK_ATTRIBUTE, 20> attributes_{};
+  CK_ULONG count_ = 0;
+  CK_BBOOL true_ = CK_TRUE;
+  CK_BBOOL false_ = CK_FALSE;
+  CK_MECHANISM_TYPE mechanism_;
+};
+
+void fill_private(Template& to, const KeySpec& spec, const KeyAttributeSet& dropped) noexcept {
+  to.add(CKA_TOKEN, true);
+  to.add(CKA_PRIVATE, true);
+  to.add(CKA_SENSITIVE, true);
+  to.add(CKA_EXTRACTABLE, false);
+  to.add(CKA_SIGN, true);
+  to.add(CKA_LABEL, as_octets(spec.label));
+  to.add(CKA_ID, spec.id);
+  for (const KeyAttribute attribute : kDroppable) {
+    if (dropped.contains(attribute)) continue;
+    if (attribute == KeyAttribute::mechanisms_pinned) {
+      to.add_mechanism();
+    } else {
+      to.add(native_type(attribute), false);
+    }
+  }
+}
+
+void fill_public(Template& to, const KeySpec& spec, std::span<const std::byte> curve,
+                 const KeyAttributeSet& dropped) noexcept {
+  to.add(CKA_TOKEN, true);
+  to.add(CKA_VERIFY, true);
+  to.add(CKA_LABEL, as_octets(spec.label));
+  to.add(CKA_ID, spec.id);
+  to.add(CKA_EC_PARAMS, curve);
+  if (!dropped.contains(KeyAttribute::modifiable)) to.add(CKA_MODIFIABLE, false);
+}
+
+CK_RV try_once(const Session& session, const KeySpec& spec, std::span<const std::byte> curve,
+               KeyPair& pair) noexcept {
+  Template private_template(spec.scheme);
+  Template public_template(spec.scheme);
+  fill_private(private_template, spec, pair.dropped);
+  fill_public(public_template, spec, curve, pair.dropped);
+  CK_MECHANISM mechanism{spec.scheme == Scheme::ed25519 ? CKM_EC_EDWARDS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, nullptr,
+                         0};
+  return session.calls->C_GenerateKeyPair(session.handle, &mechanism, public_template.data(), public_template.size(),
+                                          private_template.data(), private_template.size(), &pair.public_key,
+                                          &pair.private_key);
+}
+
+bool is_about_the_template(CK_RV code) noexcept {
+  return code == CKR_ATTRIBUTE_TYPE_INVALID || code == CKR_ATTRIBUTE_VALUE_INVALID ||
+         code == CKR_ATTRIBUTE_READ_ONLY || code == CKR_TEMPLATE_INCONSISTENT || code == CKR_TEMPLATE_INCOMPLETE ||
+         code == CKR_ARGUMENTS_BAD || code == CKR_FUNCTION_FAILED;
+}
+
+bool is_about_the_curve(CK_RV code) noexcept {
+  // SoftHSM 2.6 answers CKR_GENERAL_ERROR to a name it does not know, yubihsm_pkcs11 the others to an OID.
+  return is_about_the_template(code) || code == CKR_DOMAIN_PARAMS_INVALID || code == CKR_CURVE_NOT_SUPPORTED ||
+         code == CKR_MECHANISM_PARAM_INVALID || code == CKR_GENERAL_ERROR;
+}
+
+// The sets of attributes to leave out, smallest first.
+class DropSets {
+ public:
+  // False when there is no further one.
+  bool next(KeyAttributeSet& set) noexcept {
+    set = {};
+    if (first_ < kDroppableCount) {
+      set.insert(kDroppable[first_]);
+      if (second_ < kDroppableCount) set.insert(kDroppable[second_]);
+      advance();
+      return true;
+    }
+    if (is_all_given_) return false;
+    is_all_given_ = true;
+    for (const KeyAttribute attribute : kDroppable) set.insert(attribute);
+    return true;
+  }
+
+ private:
+  void advance() noexcept {
+    const bool is_single = second_ == kDroppableCount;
+    if (is_single && ++first_ == kDroppableCount) {  // singles are over: pairs
+      first_ = 0;
+      second_ = 1;
+    } else if (!is_single && ++second_ == kDroppableCount) {
+      ++first_;
+      second_ = first_ + 1;
+      if (second_ == kDroppableCount) first_ = kDroppableCount;
+    }
+  }
+  std::size_t first_ = 0;
+  std::size_t second_ = kDroppableCount;
+  bool is_all_given_ = false;
+};
+
+}  // namespace
+
+Result<KeyPair> generate_pair(const Session& session, const KeySpec& spec) noexcept {
+  KeyPair pair;
+  DropSets sets;
+  do {
+    CK_RV code = try_once(session, spec, curve_oid(spec.scheme), pair);
+    if (code != CKR_OK && is_about_the_curve(code)) {
+      const CK_RV by_name = try_once(session, spec, curve_name(spec.scheme), pair);
+      if (by_name == CKR_OK || !is_about_the_template(code)) code = by_name;
+    }
+    if (code == CKR_OK) return pair;
+    if (!is_about_the_template(code)) return native_failure(code, kGenerating);
+    if (!sets.next(pair.dropped)) return native_failure(code, Status::device_fault, kGenerating);
+  } while (true);
+}
+
+}  // namespace holdfast::hal::pkcs11

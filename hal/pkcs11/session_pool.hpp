@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "holdfast/result.hpp"
+
+#include "hal/clock.hpp"
+#include "hal/pkcs11/cryptoki.hpp"
+
+#include <atomic>
+
+namespace holdfast::hal::pkcs11 {
+
+inline constexpr std::size_t kMaxSessions = 64;
+
+/// A fixed number of sessions on one token, each used by one thread at a time: SoftHSM crashes the process when
+/// two threads share one.
+///
+/// Taking and returning are lock-free and allocate nothing. A session that failed is replaced before anybody else
+/// gets it, so that no operation left open by a failure meets the next one.
+class SessionPool {
+ public:
+  SessionPool() noexcept = default;
+  SessionPool(const SessionPool&) = delete;
+  SessionPool& operator=(const SessionPool&) = delete;
+
+  /// A session taken out of the pool, returned at the end of the scope.
+  class Lease {
+   public:
+    Lease(Lease&& other) noexcept
+        : pool_(std::exchange(other.pool_, nullptr)), clock_(other.clock_), index_(other.index_) {}
+    ~Lease() {
+      if (pool_ != nullptr) pool_->put_back(*clock_, index_);
+    }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    Lease& operator=(Lease&&) = delete;
+
+    /// The session, opened again first if it was spoilt. Call inside the module's gate.
+    [[nodiscard]] Result<Session> session() const noexcept { return pool_->use(index_); }
+    /// Closes the session; the next user gets a fresh one. Call inside the module's gate.
+    void spoil() const noexcept { pool_->spoil(index_); }
+
+   private:
+    friend class SessionPool;
+    Lease(SessionPool& pool, Clock& clock, unsigned index) noexcept : pool_(&pool), clock_(&clock), index_(index) {}
+    SessionPool* pool_;
+    Clock* clock_;
+    unsigned index_;
+  };
+
+  /// Opens `count` sessions (at most `kMaxSessions`) on `slot`; a failure leaves none open. Nobody else may be in
+  /// the pool. Call inside the module's gate.
+  [[nodiscard]] Result<void> open(const Calls& calls, CK_SLOT_ID slot, CK_FLAGS flags, std::size_t count) noexcept;
+
+  /// Closes every session; nobody else may be in the pool. Call inside the module's gate.
+  void close() noexcept;
+  /// Forgets the sessions without a call: their module was finalised or their process forked.
+  void forget() noexcept { sessions_.fill(CK_INVALID_HANDLE); }
+
+  /// Waits for a free session; `deadline_exceeded`.
+  [[nodiscard]] Result<Lease> take(Clock& clock, BootTime deadline) noexcept;
+
+  /// Takes all sessions out, so that they can be opened again; false if one did not come back in time.
+  [[nodiscard]] bool take_all(Clock& clock, BootTime deadline) noexcept;
+  void put_all_back(Clock& clock) noexcept;
+
+ private:
+  [[nodiscard]] Result<Session> use(unsigned index) noexcept;
+  void spoil(unsigned index) noexcept;
+  void put_back(Clock& clock, unsigned index) noexcept;
+  [[nodiscard]] std::uint64_t all() const noexcept {
+    return count_ == kMaxSessions ? ~std::uint64_t{0} : (std::uint64_t{1} << count_) - 1;
+  }
+
+  const Calls* calls_ = nullptr;
+  CK_SLOT_ID slot_ = 0;
+  CK_FLAGS flags_ = 0;
+  std::size_t count_ = 0;
+  std::array<CK_SESSION_HANDLE, kMaxSessions> sessions_{};  // each written by its holder only
+  std::atomic<std::uint64_t> free_{0};                      // bit i: session i is in the pool
+  std::atomic<std::uint32_t> returns_{0};                   // what waiting threads wait on
+  std::atomic<std::uint32_t> waiting_{0};
+};
+
+}  // namespace holdfast::hal::pkcs11

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A PKCS#11 module in front of another: counts calls, fails them on demand, and tells when a thread is inside the
+// real module. It allocates nothing in a call, so that a heap counter sees the caller's frames only.
+#include "tests/support/forwarding_table.hpp"
+#include "tests/support/shim_control.hpp"
+
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <cstdio>
+#include <utility>
+
+#define HOLDFAST_EXPORT __attribute__((visibility("default")))
+
+namespace holdfast::test {
+namespace {
+
+// Constant initialisation, so that reading it in a heap counter allocates nothing.
+thread_local bool is_inside_native_call = false;
+
+struct Fault {
+  std::atomic<std::uint64_t> left{0};  // calls until it strikes; 0: not armed
+  std::atomic<bool> is_always{false};
+  std::atomic<unsigned long> code{0};
+};
+
+struct State {
+  CK_FUNCTION_LIST* real = nullptr;
+  std::array<std::atomic<std::uint64_t>, kFunctionCount> counts{};
+  std::array<Fault, kFunctionCount> faults{};
+  std::atomic<std::uint64_t> overlaps{0};
+  std::atomic<std::int64_t> open_sessions{0};
+  std::atomic<void (*)(const char*, void*)> observer{nullptr};
+  std::atomic<void*> observer_context{nullptr};
+  // Sessions in use, by handle: two threads in one slot with one handle is what no module survives.
+  std::array<std::atomic<CK_SESSION_HANDLE>, 4096> busy{};
+};
+State g_state;
+
+std::size_t index_of(Function function) noexcept { return static_cast<std::size_t>(function); }
+
+bool strikes(Fault& fault) noexcept {
+  if (fault.is_always.load()) return true;
+  std::uint64_t left = fault.left.load();
+  while (left != 0) {
+    if (fault.left.compare_exchange_weak(left, left - 1)) return left == 1;
+  }
+  return false;
+}
+
+class SessionInUse {
+ public:
+  explicit SessionInUse(CK_SESSION_HANDLE session) noexcept
+      : slot_(g_state.busy[session % g_state.busy.size()]), is_mine_(slot_.exchange(session) != session) {
+    if (!is_mine_) g_state.overlaps.fetch_add(1);
+  }
+  ~SessionInUse() {
+    if (is_mine_) slot_.store(CK_INVALID_HANDLE);
+  }
+  SessionInUse(const SessionInUse&) = delete;
+  SessionInUse& operator=(const SessionInUse&) = delete;
+
+ private:
+  std::atomic<CK_SESSION_HANDLE>& slot_;
+  bool is_mine_;
+};
+
+void write_log() noexcept {
+  const char* path = std::getenv("HOLDFAST_SHIM_LOG");
+  std::FILE* file = path != nullptr ? std::fopen(path, "we") : nullptr;
+  if (file == nullptr) return;
+  for (std::size_t i = 0; i < kFunctionCount; ++i) {
+    const auto count = static_cast<unsigned long long>(g_state.counts[i].load());
+    if (count != 0) std::fprintf(file, "%s %llu\n", kFunctionNames[i].data(), count);
+  }
+  std::fclose(file);
+}
+
+void arm(Function function, std::uint64_t nth, unsigned long code) noexcept {
+  if (function == Function::count) return;
+  Fault& fault = g_state.faults[index_of(function)];
+  fault.code.store(code);
+  fault.left.store(nth);
+  fault.is_always.store(nth == 0);
+}
+
+void read_faults() noexcept {
+  const char* text = std::getenv("HOLDFAST_SHIM_FAULTS");
+  std::string_view rest = text != nullptr ? text : "";
+  while (!rest.empty()) {
+    const std::string_view rule = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rule.size() + 1, rest.size()));
+    const std::size_t first = rule.find(':');
+    const std::size_t second = rule.rfind(':');
+    if (first == std::string_view::npos || first == second) continue;
+    std::uint64_t nth = 0;
+    std::uint64_t code = 0;
+    std::from_chars(rule.data() + first + 1, rule.data() + second, nth);
+    std::string_view digits = rule.substr(second + 1);
+    const bool is_hex = digits.starts_with("0x");
+    if (is_hex) digits.remove_prefix(2);
+    std::from_chars(digits.data(), digits.data() + digits.size(), code, is_hex ? 16 : 10);
+    arm(function_named(rule.substr(0, first)), nth, code);
+  }
+}
+
+struct Shim {
+  template <typename Native, typename... Arguments>
+  static CK_RV call(Function function, Native native, Arguments... arguments) noexcept {
+    g_state.counts[index_of(function)].fetch_add(1, std::memory_order_relaxed);
+    if (strikes(g_state.faults[index_of(function)])) {
+      if (function == Function::C_Finalize) write_log();
+      return g_state.faults[index_of(function)].code.load();
+    }
+    if (const auto observer = g_state.observer.load()) {
+      observer(kFunctionNames[index_of(function)].data(), g_state.observer_context.load());
+    }
+    const CK_RV code = run(function, native, arguments...);
+    if (code == CKR_OK && function == Function::C_OpenSession) g_state.open_sessions.fetch_add(1);
+    if (code == CKR_OK && function == Function::C_CloseSession) g_state.open_sessions.fetch_sub(1);
+    if (function == Function::C_Initialize) g_state.open_sessions.store(0);
+    if (function == Function::C_Finalize) write_log();
+    return code;
+  }
+
+ private:
+  template <typename Native, typename First, typename... Rest>
+  static CK_RV run(Function function, Native native, First first, Rest...) noexcept {
+    if constexpr (std::is_same_v<First, CK_SESSION_HANDLE>) {
+      if (takes_session(function)) {
+        const SessionInUse in_use(first);
+        return marked(native);
+      }
+    }
+    return marked(native);
+  }
+  template <typename Native>
+  static CK_RV marked(Native native) noexcept {
+    is_inside_native_call = true;
+    const CK_RV code = native(*g_state.real);
+    is_inside_native_call = false;
+    return code;
+  }
+};
+
+constexpr ShimControl kControl{
+    .count = [](const char* name) -> std::uint64_t {
+      const Function function = function_named(name);
+      return function == Function::count ? 0 : g_state.counts[index_of(function)].load();
+    },
+    .total =
+        []() {
+          std::uint64_t sum = 0;
+          for (const auto& count : g_state.counts) sum += count.load();
+          return sum;
+        },
+    .reset_counts =
+        []() {
+          for (auto& count : g_state.counts) count.store(0);
+          g_state.overlaps.store(0);
+        },
+    .fail = [](const char* name, std::uint64_t nth, unsigned long code) { arm(function_named(name), nth, code); },
+    .clear_faults =
+        []() {
+          for (Fault& fault : g_state.faults) {
+            fault.left.store(0);
+            fault.is_always.store(false);
+          }
+        },
+    .overlaps = []() -> std::uint64_t { return g_state.overlaps.load(); },
+    .open_sessions = []() -> std::int64_t { return g_state.open_sessions.load(); },
+    .observe =
+        [](void (*observer)(const char*, void*), void* context) {
+          g_state.observer_context.store(context);
+          g_state.observer.store(observer);
+        },
+};
+
+__attribute__((destructor)) void at_exit() noexcept { write_log(); }
+
+}  // namespace
+}  // namespace holdfast::test
+
+extern "C" {
+HOLDFAST_EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST** list) {
+  using namespace holdfast::test;
+  static CK_FUNCTION_LIST table = forwarding_table<Shim>();
+  if (g_state.real == nullptr) {
+    g_state.real = real_module("HOLDFAST_SHIM_MODULE");
+    if (g_state.real == nullptr) return CKR_LIBRARY_LOAD_FAILED;
+    read_faults();
+  }
+  *list = &table;
+  return CKR_OK;
+}
+HOLDFAST_EXPORT const holdfast::test::ShimControl* holdfast_shim_control() { return &holdfast::test::kControl; }
+HOLDFAST_EXPORT bool holdfast_shim_is_inside_native_call() { return holdfast::test::is_inside_native_call; }
+}
