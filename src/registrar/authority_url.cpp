@@ -33,13 +33,17 @@ bool is_name(std::string_view host) {
   });
 }
 
-// What looks like a number but is not of four decimal parts is read in different ways by different resolvers.
+// What ends in a number but is not of four decimal parts is read in different ways by different resolvers
+// (WHATWG URL, "ends in a number").
 bool is_odd_number(std::string_view host) {
-  const std::string text(host);
+  const std::size_t dot = host.rfind('.');
+  std::string_view last = dot == std::string_view::npos ? host : host.substr(dot + 1);
+  const bool is_hexadecimal = take_prefix(last, "0x");
+  const bool is_number = std::ranges::all_of(
+      last, [&](char c) { return is_digit(c) || (is_hexadecimal && lower(c) >= 'a' && lower(c) <= 'f'); });
   in_addr ignored{};
-  const std::size_t dot = text.find_last_of('.');
-  const std::string last = dot == std::string::npos ? text : text.substr(dot + 1);
-  return !last.empty() && is_digit(last.front()) && inet_pton(AF_INET, text.c_str(), &ignored) != 1;
+  return is_number && (is_hexadecimal || !last.empty()) &&
+         inet_pton(AF_INET, std::string(host).c_str(), &ignored) != 1;
 }
 
 bool is_loopback(std::string_view host) {
