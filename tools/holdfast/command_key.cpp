@@ -190,7 +190,11 @@ Result<void> delete_key(Terminal& terminal, const Arguments& arguments) {
     const std::string question = "Delete key '" + std::string(key.description.label.view()) + "' on token '" +
                                  std::string(key.token.label.view()) + "' for good?";
     const bool is_agreed = HOLDFAST_TRY(terminal.confirm(question));
-    if (!is_agreed) return wrong_value("the deletion was not confirmed", "answer y, or give --yes");
+    if (!is_agreed) {
+      return failure(Status::permission_denied, Layer::core, "asking for consent")
+          .about("the deletion was not confirmed")
+          .with_hint("nothing was deleted; answer y, or give --yes");
+    }
   }
   HOLDFAST_TRY(inventory->destroy(key.handle));
   Report report;

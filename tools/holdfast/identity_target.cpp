@@ -22,7 +22,7 @@ constexpr off_t kRoomNeeded = 64L * 1024;  // the largest identity file
 Error system_failure(int code, const std::string& path, std::string_view why) {
   Status status = Status::file_invalid;
   if (code == EACCES || code == EPERM || code == EROFS) status = Status::permission_denied;
-  if (code == ENOSPC || code == EDQUOT || code == EMFILE) status = Status::resource_exhausted;
+  if (code == ENOSPC || code == EDQUOT || code == EFBIG || code == EMFILE) status = Status::resource_exhausted;
   Error error = failure(status, Layer::system, kChecking);
   error.native = static_cast<std::uint64_t>(code);
   error.native_name = ::strerrorname_np(code);
