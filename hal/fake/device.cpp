@@ -121,6 +121,7 @@ Result<Signature> FakeDevice::sign(KeyHandle key, Scheme scheme, std::span<const
   auto usable = check_usable("signing");
   if (!usable) return usable.error();
   const Session session = HOLDFAST_TRY(Session::take(*this, deadline));
+  token_.work();
   const FakeObject object = HOLDFAST_TRY(object_of(key));
   if (!object.public_key || object.public_key->scheme() != scheme) {
     return failure(Status::scheme_unsupported, Layer::core, "signing").about("the key is of another scheme");
@@ -128,7 +129,6 @@ Result<Signature> FakeDevice::sign(KeyHandle key, Scheme scheme, std::span<const
   if (scheme == Scheme::es256 && input.size() != kSha256Size) {
     return failure(Status::invalid_argument, Layer::core, "signing").about("a SHA-256 digest has 32 bytes");
   }
-  token_.work();
   auto entered = enter(Call::sign, "signing");
   if (!entered) return entered.error();
 

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/registrar/curl_error.hpp"
+
+#include "src/registrar/plain_text.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace holdfast {
+namespace {
+
+struct Row {
+  CURLcode code;
+  const char* name;
+  Status status;
+  const char* hint;  // null: the status' own
+};
+
+constexpr const char* kCheckCertificate =
+    "if the authority's certificate comes from a CA of your own, name that CA with --ca-file; else it may be an "
+    "impostor";
+constexpr const char* kCheckTls =
+    "check that the URL's port speaks TLS 1.2 or later, and whether a client certificate is asked for";
+constexpr const char* kCheckFiles =
+    "check that the CA, certificate and key files exist, are readable and in PEM form";
+constexpr const char* kNewerCurl = "libcurl 7.85 or later, built with TLS, is needed: take Debian's libcurl4";
+
+// What is not listed is a fault that trying again does not cure and nobody foresaw.
+constexpr std::array kRows{
+    Row{CURLE_UNSUPPORTED_PROTOCOL, "CURLE_UNSUPPORTED_PROTOCOL", Status::authority_answer_invalid, nullptr},
+    Row{CURLE_FAILED_INIT, "CURLE_FAILED_INIT", Status::resource_exhausted, nullptr},
+    Row{CURLE_URL_MALFORMAT, "CURLE_URL_MALFORMAT", Status::invalid_argument, nullptr},
+    Row{CURLE_NOT_BUILT_IN, "CURLE_NOT_BUILT_IN", Status::file_invalid, kNewerCurl},
+    Row{CURLE_COULDNT_RESOLVE_PROXY, "CURLE_COULDNT_RESOLVE_PROXY", Status::authority_unavailable, nullptr},
+    Row{CURLE_COULDNT_RESOLVE_HOST, "CURLE_COULDNT_RESOLVE_HOST", Status::authority_unavailable, nullptr},
+    Row{CURLE_COULDNT_CONNECT, "CURLE_COULDNT_CONNECT", Status::authority_unavailable, nullptr},
+    Row{CURLE_WEIRD_SERVER_REPLY, "CURLE_WEIRD_SERVER_REPLY", Status::authority_answer_invalid, nullptr},
+    Row{CURLE_PARTIAL_FILE, "CURLE_PARTIAL_FILE", Status::authority_unavailable, nullptr},
+    Row{CURLE_OUT_OF_MEMORY, "CURLE_OUT_OF_MEMORY", Status::resource_exhausted, nullptr},
+    Row{CURLE_OPERATION_TIMEDOUT, "CURLE_OPERATION_TIMEDOUT", Status::authority_unavailable, nullptr},
+    Row{CURLE_SSL_CONNECT_ERROR, "CURLE_SSL_CONNECT_ERROR", Status::authority_unavailable, kCheckTls},
+    Row{CURLE_UNKNOWN_OPTION, "CURLE_UNKNOWN_OPTION", Status::file_invalid, kNewerCurl},
+    Row{CURLE_GOT_NOTHING, "CURLE_GOT_NOTHING", Status::authority_unavailable, nullptr},
+    Row{CURLE_SEND_ERROR, "CURLE_SEND_ERROR", Status::authority_unavailable, nullptr},
+    Row{CURLE_RECV_ERROR, "CURLE_RECV_ERROR", Status::authority_unavailable, nullptr},
+    Row{CURLE_SSL_CERTPROBLEM, "CURLE_SSL_CERTPROBLEM", Status::file_invalid, kCheckFiles},
+    Row{CURLE_SSL_CIPHER, "CURLE_SSL_CIPHER", Status::authority_refused, kCheckTls},
+    Row{CURLE_PEER_FAILED_VERIFICATION, "CURLE_PEER_FAILED_VERIFICATION", Status::authority_refused,
+        kCheckCertificate},
+    Row{CURLE_BAD_CONTENT_ENCODING, "CURLE_BAD_CONTENT_ENCODING", Status::authority_answer_invalid, nullptr},
+    Row{CURLE_SSL_CACERT_BADFILE, "CURLE_SSL_CACERT_BADFILE", Status::file_invalid, kCheckFiles},
+    Row{CURLE_SSL_ISSUER_ERROR, "CURLE_SSL_ISSUER_ERROR", Status::authority_refused, kCheckCertificate},
+    Row{CURLE_SSL_CRL_BADFILE, "CURLE_SSL_CRL_BADFILE", Status::file_invalid, kCheckFiles},
+    Row{CURLE_SSL_INVALIDCERTSTATUS, "CURLE_SSL_INVALIDCERTSTATUS", Status::authority_refused, kCheckCertificate},
+    Row{CURLE_PROXY, "CURLE_PROXY", Status::authority_unavailable, nullptr},
+    Row{CURLE_SSL_CLIENTCERT, "CURLE_SSL_CLIENTCERT", Status::authority_refused,
+        "the authority asks for a client certificate that it knows"},
+};
+
+}  // namespace
+
+Error curl_error(CURLcode code, const char* doing, std::string_view what) {
+  const auto* row = std::ranges::find(kRows, code, &Row::code);
+  const bool is_known = row != kRows.end();
+  Error error = failure(is_known ? row->status : Status::authority_answer_invalid, Layer::http, doing);
+  error.native = static_cast<std::uint64_t>(code);
+  error.native_name = is_known ? row->name : nullptr;
+  error.hint = is_known ? row->hint : nullptr;
+  return std::move(error).about(plain_text(what));
+}
+
+}  // namespace holdfast

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "holdfast/result.hpp"
+
+#include "src/registrar/curl_library.hpp"
+
+#include <string_view>
+
+namespace holdfast {
+
+/// The error for a CURLcode: the status chosen by what can be done about it, the code and its name untouched.
+/// `what` is libcurl's own message; it is made safe to show.
+[[nodiscard]] Error curl_error(CURLcode code, const char* doing, std::string_view what);
+
+}  // namespace holdfast

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "holdfast/assertion.hpp"
+#include "holdfast/result.hpp"
+
+#include "src/registrar/http_transport.hpp"
+
+namespace holdfast {
+
+/// The error for an answer whose status is not 2xx, or whose body is longer than is taken.
+///
+/// 429 and 5xx are `authority_unavailable`, a redirect and every other 4xx `authority_refused`, the rest
+/// `authority_answer_invalid`. `now` is this machine's time when the answer came: a difference of more than a minute
+/// to the authority's `Date` is named, and in a refusal becomes the hint.
+[[nodiscard]] Error refusal_of(const HttpResponse& response, WallSeconds now);
+
+}  // namespace holdfast

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "holdfast/signer.hpp"
+
+#include "hal/fork_guard.hpp"
+#include "hal/key_device.hpp"
+#include "src/signer/clock_lock.hpp"
+#include "src/signer/header_cache.hpp"
+#include "src/verification/signature.hpp"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace holdfast {
+
+/// A typed signer on a device and a clock that somebody else owns: everything of `Signer` but the opening.
+///
+/// Threads, failures and promises are those of `TypedSigner`.
+class SignerCore final : public TypedSigner {
+ public:
+  struct Settings {
+    RuntimeId runtime_id;
+    std::optional<PublicKey> expected_key{};
+    std::optional<Scheme> scheme{};
+    KeyProfile profile = KeyProfile::strict;
+    VerifySignatures verify = VerifySignatures::always;
+    std::uint32_t max_tasks = 16;
+    std::chrono::seconds max_age{0};
+  };
+
+  /// What `prepare` made: a found key that passed the gate, its verifier, the memory.
+  struct Parts {
+    RuntimeId runtime_id;
+    VerifySignatures verify;
+    hal::KeyHandle handle;
+    SignatureVerifier verifier;
+    hal::ForkGuard fork_guard;
+    HeaderCache cache;
+  };
+
+  /// Finds the key and judges it. Failures: those of `find_key` and `describe`, `key_changed`, `key_refused`,
+  /// `scheme_unsupported`, `resource_exhausted`. Blocks on the device.
+  [[nodiscard]] static Result<Parts> prepare(hal::KeyDevice& device, hal::Clock& clock,
+                                             const Settings& settings) noexcept;
+
+  /// `device` and `clock` outlive the core.
+  SignerCore(hal::KeyDevice& device, hal::Clock& clock, Parts parts) noexcept;
+
+  [[nodiscard]] Result<std::size_t> authorization(const TaskId& task, std::chrono::nanoseconds timeout,
+                                                  std::span<char> out, Freshness freshness) noexcept override;
+  [[nodiscard]] Result<TaskRegistration> sign_task_registration(std::chrono::nanoseconds timeout) noexcept override;
+  void forget_headers() noexcept override;
+  [[nodiscard]] const RuntimeId& runtime_id() const noexcept override { return runtime_id_; }
+  [[nodiscard]] const PublicKey& public_key() const noexcept override { return verifier_.public_key(); }
+
+  [[nodiscard]] SignerCounters counters() const noexcept;
+
+ private:
+  struct Handles;
+
+  [[nodiscard]] Result<std::size_t> write_header(const TaskId& task, std::chrono::nanoseconds timeout,
+                                                 std::span<char> out, Freshness freshness) noexcept;
+  [[nodiscard]] Result<TimestampText> timestamp_at(const Moment& moment, const char* doing) noexcept;
+  [[nodiscard]] Status refusal() const noexcept;
+  [[nodiscard]] Error refused(Status status, const char* doing) const noexcept;
+  [[nodiscard]] Result<Signature> sign(std::span<const std::byte> message, hal::BootTime deadline) noexcept;
+  [[nodiscard]] Result<Signature> sign_with_device(std::span<const std::byte> input, hal::BootTime deadline,
+                                                   std::uint64_t& handle) noexcept;
+  [[nodiscard]] Result<Signature> sign_once(std::span<const std::byte> input, hal::BootTime deadline,
+                                            std::uint64_t handle) noexcept;
+  [[nodiscard]] Result<std::uint64_t> find_again(std::uint64_t used, hal::BootTime deadline) noexcept;
+  [[nodiscard]] Error settle(const Error& error) noexcept;
+
+  static constexpr std::size_t kCacheLine = 64;
+  static constexpr std::size_t kReuseCounters = 8;
+  struct alignas(kCacheLine) Counter {
+    std::atomic<std::uint64_t> value{0};
+  };
+
+  hal::KeyDevice& device_;
+  hal::Clock& clock_;
+  const RuntimeId runtime_id_;
+  const SignatureVerifier verifier_;
+  const VerifySignatures verify_;
+  hal::ForkGuard fork_guard_;
+  HeaderCache cache_;
+  // Changed by a failure or a recovery only.
+  std::atomic<std::uint64_t> handle_;           // slot and generation, so that both change at once
+  std::atomic<std::uint64_t> verified_handle_;  // the last one whose signature verified; 0: none yet
+  std::atomic<holdfast_status> latched_{HOLDFAST_OK};
+  ClockLock find_lock_;
+  // Written by every call, so apart from what every call reads.
+  alignas(kCacheLine) std::atomic<std::uint64_t> headers_signed_{0};
+  std::atomic<std::uint64_t> signatures_{0};
+  std::atomic<std::uint64_t> verifications_{0};
+  std::atomic<std::uint64_t> device_errors_{0};
+  std::array<Counter, kReuseCounters> headers_reused_;
+};
+
+}  // namespace holdfast
