@@ -66,6 +66,11 @@ bool is_alphanumeric(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+bool is_slot_number(std::string_view text) noexcept {
+  constexpr std::size_t kMostDigits = 18;  // p11-kit reads a long and does not notice when it overflows
+  return text.size() <= kMostDigits && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
 int hex_value(char c) noexcept {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -142,9 +147,7 @@ class StrictReading {
     if (attribute.id == Name::type && value != "private") {
       return refuse(attribute.name, "can only be private: a key that signs is a private key");
     }
-    if (attribute.id == Name::slot_id && !std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; })) {
-      return refuse(attribute.name, "is not a number");
-    }
+    if (attribute.id == Name::slot_id && !is_slot_number(value)) return refuse(attribute.name, "is not a number");
     const std::string_view allowed = attribute.is_query ? kQueryCharacters : kPathCharacters;
     for (std::size_t i = 0; i < value.size(); ++i) {
       const char c = value[i];

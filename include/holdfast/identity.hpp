@@ -16,10 +16,10 @@ namespace holdfast {
 
 /// Who the account behind an agent is; nothing here is secret or signed.
 struct AccountMetadata {
-  std::string account_id;
-  std::string user_id;
-  std::string email;
-  std::string plan_type;
+  std::string account_id{};
+  std::string user_id{};
+  std::string email{};
+  std::string plan_type{};
   bool is_fedramp = false;
 };
 
@@ -29,7 +29,7 @@ struct Identity {
   // compiles without a warning.
   RuntimeId runtime_id;
   std::string key_uri{};
-  PublicKey public_key;  ///< its scheme is the identity's
+  PublicKey public_key{};  ///< its scheme is the identity's
   KeyProfile profile = KeyProfile::strict;
   std::string authority_url{};      ///< authapi base, without a trailing `/`
   std::string authority_ca_file{};  ///< PEM bundle for that authority; empty: the system's

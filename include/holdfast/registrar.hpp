@@ -16,14 +16,15 @@ namespace holdfast {
 
 /// How to reach an authority; fixed when the registrar is made.
 struct RegistrarOptions {
-  std::string authority_url;  ///< authapi base; `https:`, or `http:` to a loopback address only; trailing `/` removed
-  std::string ca_file;        ///< PEM bundle; empty: the system's
-  std::string ca_directory;
-  std::string client_certificate;  ///< PEM file, for mutual TLS
-  std::string client_key;          ///< PEM file
-  std::string proxy;               ///< explicit proxy URL; empty: none
+  std::string
+      authority_url{};    ///< authapi base; `https:`, or `http:` to a loopback address only; trailing `/` removed
+  std::string ca_file{};  ///< PEM bundle; empty: the system's
+  std::string ca_directory{};
+  std::string client_certificate{};  ///< PEM file, for mutual TLS
+  std::string client_key{};          ///< PEM file
+  std::string proxy{};               ///< explicit proxy URL; empty: none
   bool use_environment_proxy = false;
-  std::string originator;  ///< value of the `originator` header; empty: not sent
+  std::string originator{};  ///< value of the `originator` header; empty: not sent
   std::chrono::milliseconds connect_timeout{10'000};
   unsigned attempts = 3;  ///< 1 to 10, in all
 };
@@ -34,9 +35,9 @@ using AnswerExcerpt = FixedText<512>;
 
 /// What an agent registration says of itself (protocol.md §3, `abom`).
 struct AgentRegistration {
-  PublicKey public_key;
-  std::string_view access_token;  ///< bearer; sent once per attempt, never logged
-  std::string_view agent_version;
+  PublicKey public_key{};
+  std::string_view access_token{};  ///< bearer; sent once per attempt, never logged
+  std::string_view agent_version{};
   std::string_view harness_id = "holdfast";
   std::string_view running_location = "cli-linux";
   bool is_fedramp = false;

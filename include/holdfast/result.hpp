@@ -110,12 +110,12 @@ struct [[nodiscard]] Error {
   [[nodiscard]] Error about(std::string_view text) && noexcept {
     detail.clear();
     detail.append(text);
-    return std::move(*this);
+    return *this;
   }
   /// The same error with its own hint; `text` must be a string literal.
   [[nodiscard]] Error with_hint(const char* text) && noexcept {
     hint = text;
-    return std::move(*this);
+    return *this;
   }
 };
 

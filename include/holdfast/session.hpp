@@ -15,11 +15,11 @@ namespace holdfast {
 
 /// All of it is fixed at open. Texts are used during the call only.
 struct SessionOptions {
-  std::string_view identity_file;  ///< empty: searched for (`find_identity_file`)
-  std::string_view pin_source;     ///< as `SignerOptions::pin_source`
-  std::string_view module_path;
+  std::string_view identity_file{};  ///< empty: searched for (`find_identity_file`)
+  std::string_view pin_source{};     ///< as `SignerOptions::pin_source`
+  std::string_view module_path{};
   KeyProfile minimum_profile = KeyProfile::strict;  ///< the file can only be stricter
-  std::optional<PublicKey> expected_key;
+  std::optional<PublicKey> expected_key{};
   std::chrono::seconds max_age{0};
   std::chrono::milliseconds registration_timeout{30'000};
 };

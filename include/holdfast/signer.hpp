@@ -75,16 +75,16 @@ class TypedSigner {
 
 /// All of it is fixed at open. Texts are used during the call only.
 struct SignerOptions {
-  std::string_view runtime_id;
-  std::string_view key_uri;               ///< `pkcs11:…` (RFC 7512) or `tpm2:…`
-  std::optional<PublicKey> expected_key;  ///< another key under the URI is `key_changed`
-  std::optional<Scheme> scheme;           ///< must fit the key, if given
+  std::string_view runtime_id{};
+  std::string_view key_uri{};               ///< `pkcs11:…` (RFC 7512) or `tpm2:…`
+  std::optional<PublicKey> expected_key{};  ///< another key under the URI is `key_changed`
+  std::optional<Scheme> scheme{};           ///< must fit the key, if given
   KeyProfile profile = KeyProfile::strict;
   VerifySignatures verify = VerifySignatures::always;
-  std::string_view pin_source;   ///< `fd:N`, `file:/PATH`, `credential:NAME`, `env:NAME`, `prompt`; empty: the URI's
-  std::string_view module_path;  ///< explicit PKCS#11 module; empty: the URI's
-  bool share_module = false;     ///< another user of the module in this process: no module reset then
-  std::uint32_t max_tasks = 16;  ///< tasks whose headers are kept, 1 to 100,000; memory is fixed at open
+  std::string_view pin_source{};  ///< `fd:N`, `file:/PATH`, `credential:NAME`, `env:NAME`, `prompt`; empty: the URI's
+  std::string_view module_path{};   ///< explicit PKCS#11 module; empty: the URI's
+  bool share_module = false;        ///< another user of the module in this process: no module reset then
+  std::uint32_t max_tasks = 16;     ///< tasks whose headers are kept, 1 to 100,000; memory is fixed at open
   std::chrono::seconds max_age{0};  ///< how old a reused header may be, 0 to 120 s; 0: same second only
   std::uint16_t sessions = 4;       ///< signatures under way at once, 1 to 64
 };

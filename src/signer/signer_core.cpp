@@ -131,6 +131,10 @@ Result<std::size_t> SignerCore::write_header(const TaskId& task, std::chrono::na
     return acquired.reused_size;
   }
 
+  // Whoever waited may have waited for the signature that stopped this signer.
+  if (const Status status = refusal(); status != Status::ok) [[unlikely]]
+    return refused(status, kAuthorizing);
+
   const TimestampText timestamp = HOLDFAST_TRY(timestamp_at(moment, kAuthorizing));
   const AssertionMessage message = build_assertion_message(runtime_id_, task, timestamp);
   const Signature signature = HOLDFAST_TRY(sign(message.bytes(), deadline));

@@ -23,7 +23,7 @@ class P256Verifier {
   /// Whether r‖s is a signature of the message with this `digest`; false for r or s outside [1, n-1].
   /// Accepts both s and n-s, as every ECDSA verifier does. Refuses a valid signature whose u1·G and u2·Q are one
   /// point (a limit of nettle 3.8), which only the holder of the private key can make, on purpose. Allocates nothing;
-  /// some 4 KiB of stack.
+  /// some 8 KiB of stack.
   [[nodiscard]] bool verify(std::span<const std::byte, kSha256Size> digest,
                             std::span<const std::byte, kSignatureSize> signature) const noexcept;
 

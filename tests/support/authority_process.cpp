@@ -22,6 +22,16 @@ constexpr std::chrono::milliseconds kPoll{5};
 
 int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
+// For a program built with ThreadSanitizer; others ignore it.
+void name_suppressions() {
+  const char* given = getenv("TSAN_OPTIONS");
+  std::string options = given != nullptr ? given : "";
+  if (options.find("suppressions=") != std::string::npos) return;
+  if (!options.empty()) options += ":";
+  options += "suppressions=" HOLDFAST_AUTHORITY_SUPPRESSIONS;
+  setenv("TSAN_OPTIONS", options.c_str(), 1);
+}
+
 // Only calls that are safe between fork and exec.
 [[noreturn]] void become(const std::vector<char*>& words, const char* output, const char* log) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -62,6 +72,7 @@ void AuthorityProcess::start(const std::vector<std::string>& arguments) {
   pointers.push_back(nullptr);
   const std::string output = run_name_ + ".out";
   const std::string log = run_name_ + ".log";
+  name_suppressions();
   unlink(ready_file().c_str());  // one that a killed run left would be taken for this run's
   pid_ = fork();
   if (pid_ < 0) throw std::runtime_error("fork failed");

@@ -24,7 +24,7 @@ constexpr std::int64_t kDay = 86'400;
 constexpr std::int64_t kValidity = 397 * kDay;  // the longest that TLS clients accept from any issuer
 constexpr std::int64_t kLeastRemaining = kDay;
 constexpr std::int64_t kClockSlack = 3'600;
-constexpr std::size_t kMaxPemSize = 64 * 1024;
+constexpr std::size_t kMaxPemSize = 65'536;
 
 struct Free {
   void operator()(BIO* bio) const noexcept { BIO_free_all(bio); }
@@ -40,7 +40,8 @@ Error certificate_error(const char* doing, std::string_view about) noexcept {
   Error error = failure(Status::file_invalid, Layer::system, doing);
   error.native = ERR_peek_last_error();
   ERR_clear_error();
-  return std::move(error).about(about);
+  error.detail.append(about);
+  return error;
 }
 
 // Without a callback OpenSSL would ask for a passphrase on the terminal.
@@ -158,7 +159,7 @@ Result<void> make(const CertificateFiles& files, const std::string& address, Wal
 }  // namespace
 
 Result<void> check_certificate(const CertificateFiles& files) noexcept try {
-  HOLDFAST_TRY(load(files));
+  (void)HOLDFAST_TRY(load(files));
   return {};
 } catch (const std::bad_alloc&) {
   return failure(Status::resource_exhausted, Layer::core, "reading the certificate");

@@ -34,20 +34,21 @@ Error database_error(sqlite3* connection, int code, const char* doing) noexcept 
   error.native = static_cast<std::uint64_t>(code);
   switch (code & 0xff) {
     case SQLITE_BUSY:
-      return std::move(error)
-          .about("the database is in use by another process")
-          .with_hint("stop the other holdfast-authority, or give this one a --database of its own");
+      error.detail.append("the database is in use by another process");
+      error.hint = "stop the other holdfast-authority, or give this one a --database of its own";
+      break;
     case SQLITE_NOTADB:
-      return std::move(error)
-          .about("the file is not an SQLite database")
-          .with_hint("name another file with --database; a new one is made if it does not exist");
+      error.detail.append("the file is not an SQLite database");
+      error.hint = "name another file with --database; a new one is made if it does not exist";
+      break;
     case SQLITE_CORRUPT:
-      return std::move(error)
-          .about("the database is damaged")
-          .with_hint("move it away: a new one, with a new bearer and no agents, is made in its place");
+      error.detail.append("the database is damaged");
+      error.hint = "move it away: a new one, with a new bearer and no agents, is made in its place";
+      break;
     default:
-      return std::move(error).about(connection != nullptr ? sqlite3_errmsg(connection) : sqlite3_errstr(code));
+      error.detail.append(connection != nullptr ? sqlite3_errmsg(connection) : sqlite3_errstr(code));
   }
+  return error;
 }
 
 // SQLite would make the file with the process' umask. The descriptor is closed again before SQLite opens the file:
@@ -62,7 +63,8 @@ Result<void> make_private_file(const std::string& path) noexcept {
         failure(is_denied ? Status::permission_denied : Status::file_invalid, Layer::system, "opening the database");
     error.native = static_cast<std::uint64_t>(code);
     error.native_name = strerrorname_np(code);
-    return std::move(error).about(path);
+    error.detail.append(path);
+    return error;
   }
   if (!S_ISREG(info.st_mode)) {
     return failure(Status::file_invalid, Layer::system, "opening the database")

@@ -51,8 +51,9 @@ bool is_base_path(std::string_view path) noexcept {
 }
 
 std::optional<WrongUse> find_contradiction(const Options& options) {
-  if (options.database.empty())
+  if (options.database.empty()) {
     return WrongUse{"--database is empty", "name a file: it is made if it does not exist"};
+  }
   if (options.certificate.empty() != options.private_key.empty()) {
     return WrongUse{"--certificate and --private-key belong together",
                     "give both, or neither to have a certificate made beside the database"};

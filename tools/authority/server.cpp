@@ -42,7 +42,8 @@ std::string http_date(WallSeconds now) {
   const auto timestamp = format_timestamp(now);
   if (!timestamp || now.value < 0) return {};
   const std::string_view text = timestamp->view();  // 2026-04-20T00:00:00Z
-  const auto month = static_cast<std::size_t>((text[5] - '0') * 10 + (text[6] - '0'));
+  const auto digit = [text](std::size_t at) { return static_cast<std::size_t>(text[at] - '0'); };
+  const std::size_t month = digit(5) * 10 + digit(6);
   std::string date = kDays[static_cast<std::size_t>(now.value / 86'400 % 7)];  // 1970-01-01 was a Thursday
   date.append(", ").append(text.substr(8, 2)).append(" ").append(kMonths[month - 1]);
   date.append(" ").append(text.substr(0, 4)).append(" ").append(text.substr(11, 8)).append(" GMT");
@@ -125,15 +126,15 @@ Error listen_error(const Server::Settings& settings) {
   Error error = failure(is_denied ? Status::permission_denied : Status::resource_exhausted, Layer::http, "listening");
   error.native = static_cast<std::uint64_t>(code);
   error.native_name = code != 0 ? strerrorname_np(code) : nullptr;
-  const std::string address = settings.host + " port " + std::to_string(settings.port);
+  error.detail.append(settings.host + " port " + std::to_string(settings.port));
   if (code == EADDRINUSE) {
-    return std::move(error)
-        .about(address + " is in use by another program")
-        .with_hint("choose another port with --listen, or port 0 for any free one");
+    error.detail.append(" is in use by another program");
+    error.hint = "choose another port with --listen, or port 0 for any free one";
+  } else {
+    error.detail.append(" cannot be listened on");
+    error.hint = "name an address of this machine with --listen, and a port this user may use";
   }
-  return std::move(error)
-      .about(address + " cannot be listened on")
-      .with_hint("name an address of this machine with --listen, and a port this user may use");
+  return error;
 }
 
 bool set_up_tls(SSL_CTX& context, const CertificateFiles& files) {
@@ -263,7 +264,7 @@ void Server::State::configure() {
                                 const httplib::ContentReader& read) { answer_with_body(request, response, read); };
   constexpr const char* kAnyPath = R"([\s\S]*)";
   http->Post(kAnyPath, with_body).Put(kAnyPath, with_body).Patch(kAnyPath, with_body).Delete(kAnyPath, with_body);
-  http->set_exception_handler([](const httplib::Request&, httplib::Response& response, std::exception_ptr) {
+  http->set_exception_handler([](const httplib::Request&, httplib::Response& response, const std::exception_ptr&) {
     write_answer(refuse(500, "internal_error", "the authority failed"), response);
   });
   http->set_error_handler([](const httplib::Request&, httplib::Response& response) {

@@ -23,7 +23,8 @@ Error write_error(const std::string& path, int code) noexcept {
   Error error = failure(status, Layer::system, "writing a file");
   error.native = static_cast<std::uint64_t>(code);
   error.native_name = strerrorname_np(code);
-  return std::move(error).about(path);
+  error.detail.append(path);
+  return error;
 }
 
 bool write_all(int fd, std::string_view content) noexcept {

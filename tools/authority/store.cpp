@@ -53,7 +53,7 @@ Result<void> make_schema(Database& database) {
   HOLDFAST_TRY(database.execute(kSchema, "making the tables"));
   Statement insert = HOLDFAST_TRY(database.prepare("INSERT INTO bearer VALUES (1, ?1)"));
   const std::string token = random_text(kBearerBytes);
-  HOLDFAST_TRY(insert.begin().bind(1, std::string_view(token)).step("making the bearer"));
+  (void)HOLDFAST_TRY(insert.begin().bind(1, std::string_view(token)).step("making the bearer"));
   return database.execute("COMMIT", "making the tables");
 }
 
@@ -137,7 +137,7 @@ Result<void> Store::add_agent(const Agent& agent) noexcept {
       .bind(6, std::string_view(agent.capabilities))
       .bind(7, agent.ttl)
       .bind(8, agent.registered_at.value);
-  HOLDFAST_TRY(state_->insert_agent.step("storing an agent"));
+  (void)HOLDFAST_TRY(state_->insert_agent.step("storing an agent"));
   return {};
 }
 
@@ -162,7 +162,7 @@ Result<std::optional<Agent>> Store::find_agent(std::string_view runtime_id) noex
 
 Result<void> Store::add_task(std::string_view task_id, std::string_view runtime_id, WallSeconds now) noexcept {
   const std::lock_guard lock(state_->mutex);
-  HOLDFAST_TRY(
+  (void)HOLDFAST_TRY(
       state_->insert_task.begin().bind(1, task_id).bind(2, runtime_id).bind(3, now.value).step("storing a task"));
   return {};
 }
@@ -180,7 +180,7 @@ Result<std::optional<std::string>> Store::find_task_owner(std::string_view task_
 
 Result<void> Store::check() noexcept {
   const std::lock_guard lock(state_->mutex);
-  HOLDFAST_TRY(state_->probe.begin().step("asking the database"));
+  (void)HOLDFAST_TRY(state_->probe.begin().step("asking the database"));
   state_->probe.begin();
   return {};
 }

@@ -97,8 +97,9 @@ Answer register_task(const Request& request, std::string_view runtime_id, Store&
     }
     told = *std::move(sealed);
   }
-  if (const auto stored = store.add_task(task_id, runtime_id, now); !stored)
+  if (const auto stored = store.add_task(task_id, runtime_id, now); !stored) {
     return with_id(refuse_store(stored.error()));
+  }
   Answer answer;
   answer.body.set(answer_member(rules.answer), told);
   answer.reason = "task_registered";

@@ -97,10 +97,12 @@ Report token_report(const hal::TokenDescription& token) {
   if (token.can_ed25519) schemes.append(Json::string(scheme_name(Scheme::ed25519)));
   if (token.can_es256) schemes.append(Json::string(scheme_name(Scheme::es256)));
   Report report;
-  report.text("label", "token", token.label.view())
+  report
+      .row("label", "token", token.label.empty() ? "(no label yet)" : token.label.view(),
+           Json::string(token.label.view()))
       .text("manufacturer", "manufacturer", token.manufacturer.view())
       .text("model", "model", token.model.view())
-      .text("serial", "serial", token.serial.view())
+      .row("serial", token.serial.empty() ? "" : "serial", token.serial.view(), Json::string(token.serial.view()))
       .text("library", "library", token.library.view())
       .row("is_initialised", "state", flags_in_words(token), Json::boolean(token.is_initialised))
       .for_programs("needs_login", Json::boolean(token.needs_login))
@@ -162,10 +164,12 @@ Json attributes_json(const std::map<std::string, bool>& attributes) {
 }
 
 std::string attempts_in_words(const hal::ExportReport& report) {
+  std::size_t column = 0;
+  for (std::size_t i = 0; i < report.count; ++i) column = std::max(column, report.attempts[i].name.size());
   std::string text;
   for (std::size_t i = 0; i < report.count; ++i) {
     const hal::ExportAttempt& attempt = report.attempts[i];
-    text += "  " + padded(attempt.name, 40) + std::string(outcome_words(attempt.outcome));
+    text += "  " + padded(attempt.name, column + 2) + std::string(outcome_words(attempt.outcome));
     if (attempt.native_name != nullptr) text += " (" + std::string(attempt.native_name) + ")";
     text += "\n";
   }

@@ -16,7 +16,7 @@ Result<PinRelay> PinRelay::create(std::string_view text) {
 
 bool PinRelay::is_lasting() const {
   using Kind = hal::PinSource::Kind;
-  return source_.kind != Kind::none && source_.kind != Kind::descriptor;
+  return source_.kind == Kind::file || source_.kind == Kind::credential;
 }
 
 Result<std::string> PinRelay::next(std::string_view what) {

@@ -24,7 +24,7 @@ class PinRelay {
 
   /// A source for one opening, as text.
   [[nodiscard]] Result<std::string> next(std::string_view what);
-  /// Whether the source is worth writing into a key URI: it means the same tomorrow.
+  /// Whether the source belongs into a key URI: a file or a credential means the same tomorrow, and unattended.
   [[nodiscard]] bool is_lasting() const;
 
  private:

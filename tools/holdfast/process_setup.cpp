@@ -25,7 +25,9 @@ void set_up_process() noexcept {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
   unsetenv("SSLKEYLOGFILE");  // libcurl would write the session keys of every connection to it
+  // A reader that went away and a file size limit are then errors of write(2), which are reported.
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   umask(umask(0) | (S_IWGRP | S_IWOTH));
 }
 

@@ -153,6 +153,11 @@ void Terminal::progress(std::string_view doing) {
   if (is_person_watching_) write_all(STDERR_FILENO, std::string(kName) + ": " + std::string(doing) + " ...\n");
 }
 
+void Terminal::remember_answer(std::string_view excerpt) {
+  const std::size_t last = excerpt.find_last_not_of(" \r\n\t");
+  answer_ = excerpt.substr(0, last == std::string_view::npos ? 0 : last + 1);
+}
+
 int Terminal::fail(const Error& error) {
   std::array<char, 1024> buffer{};
   const std::string_view message = write_message(error, buffer);
@@ -212,7 +217,7 @@ int Terminal::finish(int exit_code) {
   error.native_name = ::strerrorname_np(code);
   const int failed =
       fail(std::move(error)
-               .about("the result was not written")
+               .about("standard output did not take the result")
                .with_hint("check where standard output goes: a full disk, or a reader that ended early"));
   return exit_code == 0 ? failed : exit_code;
 }

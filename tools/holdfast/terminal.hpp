@@ -60,7 +60,7 @@ class Terminal {
   /// Says what takes its time; only to a person at a terminal.
   void progress(std::string_view doing);
   /// What an authority answered to the request that is about to be reported as failed.
-  void remember_answer(std::string_view excerpt) { answer_ = excerpt; }
+  void remember_answer(std::string_view excerpt);
   /// Says what failed and what to do about it, and returns the exit code.
   int fail(const Error& error);
   int fail_use(std::string_view error, std::string_view hint);

@@ -142,7 +142,7 @@ TEST(StopTest, FinishesTheRequestAtWork) {
   ASSERT_GT(got, 0);
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 401 "));
   close(fd);
-  EXPECT_EQ(authority.stop(0), 0);
+  EXPECT_EQ(authority.stop(0), 0) << authority.log();
 }
 
 TEST(StartTest, TwoAuthoritiesDoNotMeet) {

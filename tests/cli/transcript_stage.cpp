@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/cli/transcript_stage.hpp"
+
+#include "src/json/json.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+namespace holdfast::test {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kLongestCommand{60};
+constexpr std::chrono::seconds kLongestStart{20};
+constexpr std::chrono::milliseconds kPoll{10};
+constexpr int kNotStarted = 127;
+
+std::string find_program(std::string_view name) {
+  for (const std::string folder : {"/usr/bin/", "/bin/", "/usr/local/bin/"}) {
+    const std::string path = folder + std::string(name);
+    if (access(path.c_str(), X_OK) == 0) return path;
+  }
+  return {};
+}
+
+std::string find_softhsm() {
+  for (const char* path : {"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so"}) {
+    if (access(path, R_OK) == 0) return path;
+  }
+  return {};
+}
+
+void replace_all(std::string& text, const std::string& from, const std::string& to) {
+  if (from.empty()) return;
+  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+}
+
+int exit_code_of(int status) {
+  constexpr int kSignalBase = 128;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : kSignalBase + WTERMSIG(status);
+}
+
+}  // namespace
+
+Stage::~Stage() {
+  for (const pid_t authority : authorities_) {
+    kill(authority, SIGTERM);
+    int status = 0;
+    waitpid(authority, &status, 0);
+  }
+}
+
+std::string Stage::set_up(const std::vector<std::string>& needs) {
+  mkdir(root_.file("home").c_str(), 0755);
+  variables_["PWD"] = root_.file("home");
+  // SoftHSM 2.6.1 leaks a string of libcrypto with each Ed25519 signature; the tool itself never calls libcrypto.
+  const std::string leaks = root_.write("leaks", "leak:libcrypto.so\n");
+  variables_["LSAN_OPTIONS"] = "print_suppressions=0:suppressions=" + leaks;
+  for (const std::string& need : needs) {
+    if (need == "softhsm") {
+      variables_["MODULE"] = find_softhsm();
+      if (variables_["MODULE"].empty()) return need;
+      mkdir(root_.file("tokens").c_str(), 0700);
+      variables_["SOFTHSM2_CONF"] = root_.write(
+          "softhsm2.conf", "directories.tokendir = " + root_.file("tokens") +
+                               "\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n");
+    } else if (need == "authority") {
+      if (!start_authority("", "task_id")) return need;
+    } else if (need == "sealed-authority") {
+      if (!start_authority("SEALED", "encrypted_task_id")) return need;
+    } else if (find_program(need).empty()) {
+      return need;
+    }
+  }
+  return {};
+}
+
+bool Stage::start_authority(const std::string& prefix, const std::string& answer) {
+  const std::string folder = root_.file("authority" + prefix);
+  mkdir(folder.c_str(), 0700);
+  const std::string program = std::string(HOLDFAST_BINARIES) + "/holdfast-authority";
+  const std::string database = folder + "/state.db";
+  const std::string ready = folder + "/ready.json";
+  const std::string log = folder + "/log";
+  const pid_t child = fork();
+  if (child == 0) {
+    const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    dup2(output, STDOUT_FILENO);
+    dup2(output, STDERR_FILENO);
+    execl(program.c_str(), program.c_str(), "--database", database.c_str(), "--listen", "127.0.0.1:0", "--answer",
+          answer.c_str(), "--ready-file", ready.c_str(), static_cast<char*>(nullptr));
+    _exit(kNotStarted);
+  }
+  authorities_.push_back(child);
+  const auto deadline = steady_clock::now() + kLongestStart;
+  while (access(ready.c_str(), R_OK) != 0) {
+    int status = 0;
+    if (waitpid(child, &status, WNOHANG) == child) {
+      authorities_.pop_back();
+      return false;
+    }
+    if (steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(kPoll);
+  }
+  const auto said = Json::parse(read_file(ready));
+  if (!said) return false;
+  const std::string url = said->string_member("url").value_or("");
+  const std::string origin = url.substr(0, url.find('/', url.find("://") + 3));
+  const std::string underscore = prefix.empty() ? "" : prefix + "_";
+  variables_[prefix.empty() ? "AUTHORITY" : prefix] = url;
+  variables_[underscore + "VERIFY"] = origin + "/verify";
+  variables_[underscore + "CA"] = said->string_member("certificate").value_or("");
+  variables_[underscore + "BEARER"] = said->string_member("token_file").value_or("");
+  return true;
+}
+
+Outcome Stage::run(const std::string& command) {
+  const std::string output = root_.file("stdout");
+  const std::string errors = root_.file("stderr");
+  const pid_t child = fork();
+  if (child == 0) {
+    setsid();  // no controlling terminal: nothing can ask
+    const std::string home = root_.file("home");
+    setenv("PATH", (std::string(HOLDFAST_BINARIES) + ":/usr/sbin:/usr/bin:/sbin:/bin").c_str(), 1);
+    setenv("HOME", home.c_str(), 1);
+    setenv("XDG_CONFIG_HOME", (home + "/.config").c_str(), 1);
+    setenv("LC_ALL", "C.UTF-8", 1);
+    setenv("TERM", "dumb", 1);
+    for (const auto& [name, value] : variables_) setenv(name.c_str(), value.c_str(), 1);
+    const int in = open("/dev/null", O_RDONLY);
+    const int out = open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    const int err = open(errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (chdir(home.c_str()) != 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) _exit(kNotStarted);
+    for (const int fd : {in, out, err}) close(fd);
+    execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
+    _exit(kNotStarted);
+  }
+  int status = 0;
+  const auto deadline = steady_clock::now() + kLongestCommand;
+  while (waitpid(child, &status, WNOHANG) == 0) {
+    if (steady_clock::now() > deadline) kill(-child, SIGKILL);
+    std::this_thread::sleep_for(kPoll);
+  }
+  Outcome outcome{read_file(output), read_file(errors), exit_code_of(status)};
+  for (const auto& [name, value] : variables_) {
+    replace_all(outcome.output, value, "$" + name);
+    replace_all(outcome.errors, value, "$" + name);
+  }
+  return outcome;
+}
+
+bool is_required(std::string_view name) {
+  const char* list = getenv("HOLDFAST_REQUIRE");
+  std::string_view rest = list == nullptr ? "" : list;
+  while (!rest.empty()) {
+    const std::string_view one = rest.substr(0, rest.find(','));
+    if (one == name || one == "all") return true;
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+  }
+  return false;
+}
+
+}  // namespace holdfast::test

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "tests/support/temporary_folder.hpp"
+
+#include <sys/types.h>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace holdfast::test {
+
+struct Outcome {
+  std::string output;
+  std::string errors;
+  int exit_code = 0;  ///< 128 and the signal's number if it was killed
+};
+
+/// What one transcript runs on: a fresh folder, and what it needs beside that.
+///
+/// Commands see `$MODULE` (SoftHSM, with a token folder of this stage's own), `$AUTHORITY`, `$VERIFY`, `$CA` and
+/// `$BEARER` (a running authority's base URL, verification URL, certificate and bearer file) and `$SEALED`,
+/// `$SEALED_CA`,
+/// `$SEALED_BEARER` (one that answers sealed). In their output these texts and the folder are written as their names.
+class Stage {
+ public:
+  Stage() = default;
+  Stage(const Stage&) = delete;
+  Stage& operator=(const Stage&) = delete;
+  ~Stage();  ///< stops what it started, by process id
+
+  /// Makes ready what `needs` names (softhsm, authority, sealed-authority, curl, openssl) and returns the name of the
+  /// first that is missing on this machine; empty if none is.
+  [[nodiscard]] std::string set_up(const std::vector<std::string>& needs);
+
+  /// Runs `command` with sh in the stage's folder, at most a minute.
+  [[nodiscard]] Outcome run(const std::string& command);
+
+ private:
+  [[nodiscard]] bool start_authority(const std::string& prefix, const std::string& answer);
+
+  TemporaryFolder root_;
+  std::map<std::string, std::string> variables_;
+  std::vector<pid_t> authorities_;
+};
+
+/// Whether HOLDFAST_REQUIRE lists `name`, or `all`.
+[[nodiscard]] bool is_required(std::string_view name);
+
+}  // namespace holdfast::test

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hal/key_device.hpp"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace holdfast::contract {
+
+/// One back end with an empty token of its own, as the suite needs it. Made anew for every test.
+class DeviceFixture {
+ public:
+  virtual ~DeviceFixture() = default;
+
+  /// A device for the key named `label`; every key of the token if it is empty.
+  [[nodiscard]] virtual Result<hal::DevicePtr> open(std::string_view label, hal::DeviceAccess access,
+                                                    std::uint16_t sessions) = 0;
+  /// A device for the key that a `KeyDescription::uri` names.
+  [[nodiscard]] virtual Result<hal::DevicePtr> open_uri(std::string_view uri, hal::DeviceAccess access) = 0;
+  [[nodiscard]] virtual hal::Clock& clock() { return hal::system_clock(); }
+
+  /// Makes signatures begun from now on last until `let_go`; `await_held` returns when `signatures` of them do.
+  virtual void hold_signatures() {}
+  virtual void await_held(std::size_t signatures) { (void)signatures; }
+  virtual void let_go() {}
+};
+
+/// A back end the suite runs against.
+struct BackendUnderTest {
+  std::string name;
+  std::vector<Scheme> schemes;
+  /// Null where the back end's simulator is not installed.
+  std::unique_ptr<DeviceFixture> (*make)();
+  bool (*is_required)();
+};
+
+[[nodiscard]] BackendUnderTest fake_backend();
+[[nodiscard]] BackendUnderTest softhsm_backend();
+
+/// What a back end does not take part in, and why. A row whose test does not exist fails the suite.
+struct Skip {
+  std::string_view backend;
+  std::string_view test;
+  std::string_view reason;
+};
+
+inline constexpr std::array kSkips{
+    Skip{"softhsm", "WaitingForASessionEndsAtTheDeadline", "its signatures take microseconds and cannot be held up"},
+    Skip{"softhsm", "AnImportedKeySigns", "the PKCS#11 back end does not import keys yet"},
+};
+
+}  // namespace holdfast::contract

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/holdfast/agent_link.hpp"
+
+namespace holdfast::tool {
+
+Result<Signer> open_signer(const Identity& identity, std::string_view pin_source) {
+  SignerOptions options;
+  options.runtime_id = identity.runtime_id.view();
+  options.key_uri = identity.key_uri;
+  options.expected_key = identity.public_key;
+  options.scheme = identity.public_key.scheme();
+  options.profile = identity.profile;
+  options.pin_source = pin_source;
+  options.max_tasks = 1;
+  options.sessions = 1;
+  return Signer::open(options);
+}
+
+Result<Registrar> registrar_for(const Identity& identity) {
+  RegistrarOptions options;
+  options.authority_url = identity.authority_url;
+  options.ca_file = identity.authority_ca_file;
+  return Registrar::create(std::move(options));
+}
+
+Result<TaskId> register_task(Terminal& terminal, Registrar& registrar, TypedSigner& signer) {
+  AnswerExcerpt excerpt;
+  Result<TaskId> task = registrar.register_task(signer, kRegistrationTimeout, &excerpt);
+  // A sealed id says nothing to a person.
+  if (!task && task.status() != Status::sealed_answer) terminal.remember_answer(excerpt.view());
+  return task;
+}
+
+}  // namespace holdfast::tool

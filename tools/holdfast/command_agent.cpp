@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "holdfast/verifier.hpp"
+
+#include "src/signer/key_policy.hpp"
+#include "tools/holdfast/access_token.hpp"
+#include "tools/holdfast/agent_link.hpp"
+#include "tools/holdfast/commands.hpp"
+#include "tools/holdfast/identity_target.hpp"
+#include "tools/holdfast/key_access.hpp"
+#include "tools/holdfast/key_report.hpp"
+#include "tools/holdfast/key_uri.hpp"
+#include "tools/holdfast/pin_relay.hpp"
+
+namespace holdfast::tool {
+namespace {
+
+// What is settled before anything leaves this machine.
+struct Candidate {
+  PublicKey public_key;
+  std::string key_uri;
+  KeyProfile profile = KeyProfile::strict;
+  std::map<std::string, bool> attributes;
+  std::string export_probe;
+  bool is_software = false;
+};
+
+Result<Candidate> examine_key(Terminal& terminal, const Arguments& arguments, PinRelay& pin) {
+  const KeyProfile profile =
+      arguments.has("profile") ? HOLDFAST_TRY(parse_profile(arguments.value("profile"))) : KeyProfile::strict;
+  const bool is_unprobed = arguments.has("no-probe");
+  const std::string pin_source = HOLDFAST_TRY(pin.next("PIN of the token"));
+  const DeviceRequest request{arguments.value("key"), arguments.value("module"), pin_source};
+  const OpenKey key =
+      HOLDFAST_TRY(open_key(request, is_unprobed ? hal::DeviceAccess::sign : hal::DeviceAccess::provision));
+  const hal::KeyDescription& described = key.description;
+  HOLDFAST_TRY(check_key_policy(described, profile));
+  if (!described.public_key) {
+    return failure(Status::key_not_found, Layer::core, "reading the public key")
+        .about("the token shows no public half of this key")
+        .with_hint("store the public key object beside the private one, with the same id");
+  }
+  HOLDFAST_TRY(check_public_key(*described.public_key));
+  terminal.progress("trying to export a disposable key");
+  const ProbeResult attempts = HOLDFAST_TRY(probe(*key.device, described.public_key->scheme(), is_unprobed));
+
+  std::string uri = uri_with_module(described.uri.view(), request);
+  if (pin.is_lasting()) uri = with_query_attribute(uri, "pin-source", arguments.value("pin-source"));
+  return Candidate{*described.public_key, uri, profile, attribute_snapshot(described.attributes), attempts.verdict,
+                   key.token.is_software};
+}
+
+Result<void> refuse_second_registration(const IdentityTarget& target, const Arguments& arguments) {
+  if (!target.existing || arguments.has("again")) return {};
+  return failure(Status::already_exists, Layer::identity, "checking that the identity file can be written")
+      .about(target.path)
+      .with_hint(
+          "give --again to register the same key once more and replace the file, or name another --identity-file");
+}
+
+Result<void> refuse_other_key(const IdentityTarget& target, const Candidate& candidate) {
+  if (!target.existing || target.existing->public_key == candidate.public_key) return {};
+  return failure(Status::already_exists, Layer::identity, "comparing the key with the identity file")
+      .about(target.path + " is the identity of another key")
+      .with_hint("name another --identity-file, or move that one away first");
+}
+
+Result<RuntimeId> register_key(Terminal& terminal, Registrar& registrar, const Candidate& candidate,
+                               const Arguments& arguments, const hal::PinSource& token_source) {
+  const hal::SecretBytes access_token = HOLDFAST_TRY(read_access_token(token_source));
+  const std::span<const std::byte> bytes = access_token.reveal({});
+  AgentRegistration registration;
+  registration.public_key = candidate.public_key;
+  registration.access_token = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};  // NOLINT: bytes are text
+  registration.agent_version = HOLDFAST_VERSION;
+  registration.is_fedramp = arguments.has("fedramp");
+  AnswerExcerpt excerpt;
+  Result<RuntimeId> runtime = registrar.register_agent(registration, kRegistrationTimeout, &excerpt);
+  if (!runtime) terminal.remember_answer(excerpt.view());
+  return runtime;
+}
+
+Identity identity_of(const RuntimeId& runtime, const Candidate& candidate, const std::string& ca_file,
+                     const Arguments& arguments) {
+  Identity identity{.runtime_id = runtime,
+                    .key_uri = candidate.key_uri,
+                    .public_key = candidate.public_key,
+                    .profile = candidate.profile,
+                    .authority_url = std::string(arguments.value("authority")),
+                    .authority_ca_file = ca_file,
+                    .account = {.account_id = std::string(arguments.value("account-id")),
+                                .user_id = std::string(arguments.value("user-id")),
+                                .email = std::string(arguments.value("email")),
+                                .plan_type = std::string(arguments.value("plan-type")),
+                                .is_fedramp = arguments.has("fedramp")},
+                    .attributes = candidate.attributes,
+                    .export_probe = candidate.export_probe,
+                    .storage_root_name = {},
+                    .twin_uri = {}};
+  while (identity.authority_url.ends_with('/')) identity.authority_url.pop_back();
+  return identity;
+}
+
+Report identity_report(const Identity& identity, std::string_view path) {
+  Report report;
+  report.text("agent_runtime_id", "agent", identity.runtime_id.view())
+      .text("authority_url", "authority", identity.authority_url)
+      .text("identity_file", "identity file", path)
+      .text("key_uri", "key", identity.key_uri)
+      .text("scheme", "scheme", scheme_name(identity.public_key.scheme()))
+      .text("public_key", "public key", to_ssh_public_key(identity.public_key).view())
+      .text("profile", "profile", profile_name(identity.profile))
+      .text("export_probe", "export", identity.export_probe);
+  return report;
+}
+
+Error sealed_answer_error() {
+  return failure(Status::sealed_answer, Layer::registrar, "registering a trial task")
+      .about("the agent is registered and its identity file is written, but no task can be used")
+      .with_hint(
+          "this key was made for signing only and cannot open what is sealed to it: use an authority that answers in "
+          "clear");
+}
+
+Result<void> try_task(Terminal& terminal, Registrar& registrar, const Identity& identity, PinRelay& pin,
+                      Report& report) {
+  terminal.progress("registering a trial task");
+  const std::string pin_source = HOLDFAST_TRY(pin.next("PIN of the token"));
+  Result<Signer> signer = open_signer(identity, pin_source);
+  const Result<TaskId> task = signer ? register_task(terminal, registrar, *signer) : Result<TaskId>(signer.error());
+  if (task) {
+    report.row("trial_task", "trial task", "registered; the authority answers in clear", Json::string("clear"));
+    return {};
+  }
+  if (task.status() == Status::sealed_answer) {
+    report.row("trial_task", "trial task", "the authority answers sealed", Json::string("sealed"));
+    return sealed_answer_error();
+  }
+  report.row("trial_task", "trial task", "failed", Json::string("failed"));
+  return task.error();
+}
+
+Result<void> register_agent(Terminal& terminal, const Arguments& arguments) {
+  // Nothing is registered before all of this holds, as it cannot be taken back.
+  const hal::PinSource token_source = HOLDFAST_TRY(hal::PinSource::parse(arguments.value("access-token-source")));
+  PinRelay pin = HOLDFAST_TRY(PinRelay::create(arguments.value("pin-source")));
+  RegistrarOptions options;
+  options.authority_url = arguments.value("authority");
+  const std::string ca_file = HOLDFAST_TRY(absolute_path(arguments.value("ca-file")));
+  options.ca_file = ca_file;
+  Registrar registrar = HOLDFAST_TRY(Registrar::create(std::move(options)));
+  const IdentityTarget target = HOLDFAST_TRY(prepare_identity_target(arguments.value("identity-file")));
+  HOLDFAST_TRY(refuse_second_registration(target, arguments));
+  const Candidate candidate = HOLDFAST_TRY(examine_key(terminal, arguments, pin));
+  HOLDFAST_TRY(refuse_other_key(target, candidate));
+
+  terminal.progress("registering the public key");
+  const RuntimeId runtime = HOLDFAST_TRY(register_key(terminal, registrar, candidate, arguments, token_source));
+  const Identity identity = identity_of(runtime, candidate, ca_file, arguments);
+  const Result<void> stored = store_identity(identity, target.path, target.existing.has_value());
+  if (!stored) {
+    terminal.note("the key is registered as agent " + std::string(runtime.view()) +
+                  ", but its identity file was not written");
+    return stored;
+  }
+
+  Report report = identity_report(identity, target.path);
+  const Result<void> trial = try_task(terminal, registrar, identity, pin, report);
+  terminal.show(report);
+  if (candidate.is_software) terminal.note(kSoftwareTokenNote);
+  if (!trial) return trial;
+  const std::string file = arguments.has("identity-file") ? " --identity-file " + shell_quoted(target.path) : "";
+  const bool needs_pin_source = arguments.has("pin-source") && !pin.is_lasting();
+  const std::string source = needs_pin_source ? " --pin-source " + shell_quoted(arguments.value("pin-source")) : "";
+  terminal.next_step("Make a header for a request",
+                     "holdfast header --register" + file + source + " | curl -H @- URL");
+  return {};
+}
+
+Result<void> show_agent(Terminal& terminal, const Arguments& arguments) {
+  const FoundIdentity found = HOLDFAST_TRY(read_identity(arguments.value("identity-file")));
+  const Identity& identity = found.identity;
+  Report report = identity_report(identity, found.path);
+  const auto optional_row = [&report](std::string_view name, std::string_view label, const std::string& value) {
+    report.row(name, value.empty() ? "" : label, value, value.empty() ? Json() : Json::string(value));
+  };
+  optional_row("authority_ca_file", "CA file", identity.authority_ca_file);
+  optional_row("account_id", "account", identity.account.account_id);
+  optional_row("user_id", "user", identity.account.user_id);
+  optional_row("email", "e-mail", identity.account.email);
+  optional_row("plan_type", "plan", identity.account.plan_type);
+  report.row("is_fedramp", identity.account.is_fedramp ? "FedRAMP" : "", "yes",
+             Json::boolean(identity.account.is_fedramp));
+  optional_row("storage_root_name", "storage root", identity.storage_root_name);
+  optional_row("twin_uri", "twin", identity.twin_uri);
+  report.for_programs("attributes", attributes_json(identity.attributes));
+  terminal.show(report);
+  if (!identity.attributes.empty()) {
+    terminal.print("\nWhat the token said of the key when it was registered:\n" +
+                   attributes_in_words(identity.attributes));
+  }
+  return {};
+}
+
+std::vector<Option> register_options() {
+  return {
+      {.name = "key",
+       .value_name = "URI",
+       .help = "the key, as holdfast key generate printed it",
+       .is_required = true},
+      {.name = "authority",
+       .value_name = "URL",
+       .help = "the authority's base URL: https, or http to this machine",
+       .is_required = true},
+      {.name = "access-token-source",
+       .value_name = "SOURCE",
+       .help = "where the bearer token comes from, as --pin-source",
+       .is_required = true},
+      {.name = "identity-file",
+       .value_name = "PATH",
+       .help = "where the identity is written; default: /etc/holdfast/identity.json for root, "
+               "$XDG_CONFIG_HOME/holdfast/identity.json for others"},
+      kPinSourceOption,
+      kModuleOption,
+      {.name = "ca-file",
+       .value_name = "PATH",
+       .help = "PEM certificates that vouch for the authority; default: the system's"},
+      {.name = "profile", .value_name = "PROFILE", .help = "what the key must be; default: strict"},
+      {.name = "account-id", .value_name = "ID", .help = "account metadata, kept in the identity file"},
+      {.name = "user-id", .value_name = "ID", .help = "account metadata"},
+      {.name = "email", .value_name = "ADDRESS", .help = "account metadata"},
+      {.name = "plan-type", .value_name = "NAME", .help = "account metadata"},
+      {.name = "fedramp", .value_name = "", .help = "the account is a FedRAMP account", .kind = OptionKind::flag},
+      {.name = "again",
+       .value_name = "",
+       .help = "register a key once more and replace its identity file",
+       .kind = OptionKind::flag},
+      kNoProbeOption,
+  };
+}
+
+}  // namespace
+
+std::vector<Command> agent_commands(Terminal& terminal) {
+  return {
+      {.words = "agent register",
+       .summary = "registers a key's public half with an authority and writes the identity file",
+       .description =
+           "Checks the key against the profile, registers its public half, writes the identity file (which holds no\n"
+           "secret), and registers a trial task to learn whether the authority answers in a form this key can use.",
+       .positionals = {},
+       .options = register_options(),
+       .examples = {{.purpose = "Register with an authority of one's own",
+                     .command_line =
+                         "holdfast agent register --key 'pkcs11:token=agents;object=agent-key?module-path="
+                         "/usr/lib/softhsm/libsofthsm2.so' --pin-source file:/run/ci/pin --authority "
+                         "https://authority.example --access-token-source file:/run/ci/bearer"}},
+       .run = running(terminal, register_agent)},
+      {.words = "agent show",
+       .summary = "shows the identity this machine has",
+       .description = "Reads the identity file only; the token is not asked.",
+       .positionals = {},
+       .options = {kIdentityFileOption},
+       .examples = {{.purpose = "Show it to a program", .command_line = "holdfast agent show --json"}},
+       .run = running(terminal, show_agent)},
+  };
+}
+
+}  // namespace holdfast::tool

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/signer/key_policy.hpp"
+#include "tools/holdfast/commands.hpp"
+#include "tools/holdfast/key_access.hpp"
+#include "tools/holdfast/key_report.hpp"
+#include "tools/holdfast/key_uri.hpp"
+
+#include <span>
+
+namespace holdfast::tool {
+namespace {
+
+constexpr std::size_t kMostKeys = 256;
+
+DeviceRequest request_of(const Arguments& arguments) {
+  return {arguments.value("URI"), arguments.value("module"), arguments.value("pin-source")};
+}
+
+Result<KeyProfile> profile_of(const Arguments& arguments) {
+  return arguments.has("profile") ? parse_profile(arguments.value("profile"))
+                                  : Result<KeyProfile>(KeyProfile::strict);
+}
+
+Result<Scheme> scheme_for(const hal::TokenDescription& token, const Arguments& arguments) {
+  Scheme scheme = token.can_ed25519 ? Scheme::ed25519 : Scheme::es256;
+  if (arguments.has("scheme")) scheme = HOLDFAST_TRY(parse_scheme(arguments.value("scheme")));
+  if (scheme == Scheme::ed25519 ? token.can_ed25519 : token.can_es256) return scheme;
+  return failure(Status::scheme_unsupported, Layer::core, "choosing a scheme").about(token.label.view());
+}
+
+std::string dropped_in_words(const hal::KeyAttributeSet& dropped) {
+  std::string names;
+  for (std::size_t i = 0; i < hal::kKeyAttributeCount; ++i) {
+    const auto attribute = static_cast<hal::KeyAttribute>(i);
+    if (dropped.contains(attribute))
+      names += (names.empty() ? "" : ", ") + std::string(hal::attribute_name(attribute));
+  }
+  return names;
+}
+
+struct GenerateRequest {
+  std::string label;
+  std::string id;
+  KeyProfile profile;
+};
+
+Result<GenerateRequest> read_generate_request(const Arguments& arguments) {
+  const std::string_view uri = arguments.value("URI");
+  const auto label = HOLDFAST_TRY(path_attribute(uri, "object"));
+  if (!label || label->empty()) {
+    return failure(Status::invalid_uri, Layer::core, "reading the key URI")
+        .about("it names no key")
+        .with_hint("name the key to be made in the URI: pkcs11:token=LABEL;object=NAME");
+  }
+  const auto id = HOLDFAST_TRY(path_attribute(uri, "id"));
+  const KeyProfile profile = HOLDFAST_TRY(profile_of(arguments));
+  return GenerateRequest{*label, id.value_or(""), profile};
+}
+
+Result<void> refuse_second_key(hal::KeyDevice& device, const std::string& label) {
+  hal::KeyInventory* inventory = device.key_inventory();
+  if (inventory == nullptr) return {};
+  const std::size_t count = HOLDFAST_TRY(inventory->list({}));
+  if (count == 0) return {};
+  return failure(Status::already_exists, Layer::core, "looking for a key of that name")
+      .about(label)
+      .with_hint("choose another object=, or see the one that is there with: holdfast key show URI");
+}
+
+// A key that the gate refuses is not left behind.
+Result<void> admit(hal::KeyDevice& device, const hal::MadeKey& made, KeyProfile profile) {
+  const Result<void> verdict = check_key_policy(made.description, profile);
+  if (verdict) return {};
+  hal::KeyInventory* inventory = device.key_inventory();
+  if (inventory == nullptr || !inventory->destroy(made.handle)) {
+    Error error = verdict.error();
+    return std::move(error).with_hint("the token cannot hold such a key; the refused key is still on it: delete it");
+  }
+  Error error = verdict.error();
+  return std::move(error).with_hint(
+      "the token cannot hold a key as the profile demands; the one made was removed again");
+}
+
+Result<void> generate_key(Terminal& terminal, const Arguments& arguments) {
+  const GenerateRequest wanted = HOLDFAST_TRY(read_generate_request(arguments));
+  const DeviceRequest request = request_of(arguments);
+  const hal::DevicePtr device = HOLDFAST_TRY(open_device(request, hal::DeviceAccess::provision));
+  const hal::TokenDescription token = HOLDFAST_TRY(device->describe_token());
+  const Scheme scheme = HOLDFAST_TRY(scheme_for(token, arguments));
+  hal::KeyGenerator* generator = device->key_generator();
+  if (generator == nullptr) {
+    return failure(Status::scheme_unsupported, Layer::core, "making a key").about("this device makes no keys");
+  }
+  HOLDFAST_TRY(refuse_second_key(*device, wanted.label));
+
+  terminal.progress("trying to export a disposable key");
+  const ProbeResult attempts = HOLDFAST_TRY(probe(*device, scheme, arguments.has("no-probe")));
+  terminal.progress("making the key");
+  const hal::KeySpec spec{scheme, wanted.label, std::as_bytes(std::span(wanted.id))};
+  const hal::MadeKey made = HOLDFAST_TRY(generator->generate(spec, patience()));
+  HOLDFAST_TRY(admit(*device, made, wanted.profile));
+
+  const std::string uri = uri_with_module(made.description.uri.view(), request);
+  Report report = key_report(made.description);
+  report.text("key_uri", "", uri)
+      .text("token", "token", token.label.view())
+      .text("profile", "profile", profile_name(wanted.profile))
+      .text("export_probe", "export", attempts.verdict)
+      .for_programs("export_attempts", attempts_json(attempts.report))
+      .for_programs("is_software", Json::boolean(token.is_software));
+  terminal.show(report);
+  terminal.print("\nWhat the token says of it:\n" + attributes_in_words(made.description.attributes));
+  if (attempts.report.count > 0) {
+    terminal.print("\nHow a disposable key of the same kind was asked to leave:\n" +
+                   attempts_in_words(attempts.report));
+  }
+  if (!made.dropped.empty()) {
+    terminal.note("the token did not take these attributes: " + dropped_in_words(made.dropped));
+  }
+  if (token.is_software) terminal.note(kSoftwareTokenNote);
+  if (scheme == Scheme::es256) {
+    terminal.note("only an authority that accepts ecdsa-sha2-nistp256 will verify this key");
+  }
+  const bool needs_pin_source = arguments.has("pin-source") && !query_attribute(uri, "pin-source");
+  const std::string pin_source =
+      needs_pin_source ? " --pin-source " + shell_quoted(arguments.value("pin-source")) : "";
+  terminal.next_step("Register it with an authority", "holdfast agent register --key " + shell_quoted(uri) +
+                                                          pin_source +
+                                                          " --authority URL --access-token-source file:/PATH");
+  return {};
+}
+
+Result<void> list_keys(Terminal& terminal, const Arguments& arguments) {
+  const hal::DevicePtr device = HOLDFAST_TRY(open_device(request_of(arguments), hal::DeviceAccess::provision));
+  hal::KeyInventory* inventory = device->key_inventory();
+  if (inventory == nullptr) {
+    return failure(Status::scheme_unsupported, Layer::core, "listing keys").about("this device lists no keys");
+  }
+  std::vector<hal::KeyDescription> keys(kMostKeys);
+  const std::size_t count = HOLDFAST_TRY(inventory->list(keys));
+  keys.resize(std::min(count, kMostKeys));
+  Json list = Json::array();
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    Report report = key_report(keys[i]);
+    const bool is_strict = check_key_policy(keys[i], KeyProfile::strict).has_value();
+    report.row("is_strict", "strict", is_strict ? "yes" : "no: see holdfast key show", Json::boolean(is_strict));
+    if (terminal.is_json()) {
+      list.append(report.json());
+    } else {
+      if (i > 0) terminal.print("\n");
+      terminal.show(report);
+    }
+  }
+  terminal.print_json(Json::object().set("keys", std::move(list)));
+  if (count > keys.size()) terminal.note("only the first " + std::to_string(kMostKeys) + " keys are shown");
+  if (count == 0) terminal.note("the token holds no key that matches");
+  return {};
+}
+
+Result<void> show_key(Terminal& terminal, const Arguments& arguments) {
+  const OpenKey key = HOLDFAST_TRY(open_key(request_of(arguments), hal::DeviceAccess::sign));
+  Report report = key_report(key.description);
+  report.text("token", "token", key.token.label.view());
+  report.for_programs("is_software", Json::boolean(key.token.is_software));
+  std::vector<KeyProfile> profiles{KeyProfile::strict, KeyProfile::imported};
+  if (key.description.backend == hal::BackendKind::tpm2) profiles.push_back(KeyProfile::shared);
+  Json verdicts = Json::object();
+  for (const KeyProfile profile : profiles) {
+    const Result<void> verdict = check_key_policy(key.description, profile);
+    std::string words = "accepted";
+    if (!verdict) words = "refused: " + std::string(verdict.error().detail.view());
+    report.row("", profile_name(profile), words, Json());
+    verdicts.set(profile_name(profile), words);
+  }
+  report.for_programs("verdicts", std::move(verdicts));
+  terminal.show(report);
+  terminal.print("\nWhat the token says of it:\n" + attributes_in_words(key.description.attributes));
+  if (key.token.is_software) terminal.note(kSoftwareTokenNote);
+  return {};
+}
+
+Result<void> delete_key(Terminal& terminal, const Arguments& arguments) {
+  if (!arguments.has("yes")) HOLDFAST_TRY(terminal.require_person());
+  const OpenKey key = HOLDFAST_TRY(open_key(request_of(arguments), hal::DeviceAccess::provision));
+  hal::KeyInventory* inventory = key.device->key_inventory();
+  if (inventory == nullptr) {
+    return failure(Status::scheme_unsupported, Layer::core, "deleting a key").about("this device deletes no keys");
+  }
+  if (!arguments.has("yes")) {
+    const std::string question = "Delete key '" + std::string(key.description.label.view()) + "' on token '" +
+                                 std::string(key.token.label.view()) + "' for good?";
+    const bool is_agreed = HOLDFAST_TRY(terminal.confirm(question));
+    if (!is_agreed) {
+      return failure(Status::permission_denied, Layer::core, "asking for consent")
+          .about("the deletion was not confirmed")
+          .with_hint("nothing was deleted; answer y, or give --yes");
+    }
+  }
+  HOLDFAST_TRY(inventory->destroy(key.handle));
+  Report report;
+  report.row("deleted", "deleted", key.description.label.view(), Json::boolean(true))
+      .text("uri", "uri", key.description.uri.view());
+  terminal.show(report);
+  return {};
+}
+
+}  // namespace
+
+std::vector<Command> key_commands(Terminal& terminal) {
+  const command_line::Positional one_key{.name = "URI", .help = "the key: pkcs11:token=LABEL;object=NAME"};
+  return {
+      {.words = "key generate",
+       .summary = "makes a signing key inside a token",
+       .description =
+           "The key is made inside the token with the strongest attributes it takes and never leaves it. Before "
+           "that\n"
+           "a disposable key of the same kind is made, asked to leave in every way there is, and removed; a token "
+           "that\n"
+           "gives it away is refused. A key whose attributes are weaker than the profile demands is removed again.",
+       .positionals = {{.name = "URI", .help = "token and name of the key to make: pkcs11:token=LABEL;object=NAME"}},
+       .options = {{.name = "scheme",
+                    .value_name = "SCHEME",
+                    .help =
+                        "ed25519 or es256; default: ed25519 where the token has it. Only an authority that accepts "
+                        "ecdsa-sha2-nistp256 verifies es256"},
+                   kPinSourceOption,
+                   kModuleOption,
+                   {.name = "profile", .value_name = "PROFILE", .help = "what the key must be; default: strict"},
+                   kNoProbeOption},
+       .examples = {{.purpose = "Make a key on the token named agents",
+                     .command_line = "holdfast key generate 'pkcs11:token=agents;object=agent-key?module-path="
+                                     "/usr/lib/softhsm/libsofthsm2.so' --pin-source file:/run/ci/pin"}},
+       .run = running(terminal, generate_key)},
+      {.words = "key list",
+       .summary = "lists the signing keys on a token",
+       .description = "",
+       .positionals = {{.name = "URI", .help = "the token: pkcs11:token=LABEL; object= and id= narrow the list"}},
+       .options = {kPinSourceOption, kModuleOption},
+       .examples = {{.purpose = "List the keys of one token",
+                     .command_line =
+                         "holdfast key list 'pkcs11:token=agents?module-name=softhsm2' --pin-source prompt"}},
+       .run = running(terminal, list_keys)},
+      {.words = "key show",
+       .summary = "shows one key, its attributes in words, and which profiles accept it",
+       .description = "",
+       .positionals = {one_key},
+       .options = {kPinSourceOption, kModuleOption},
+       .examples = {{.purpose = "See why a key is refused",
+                     .command_line = "holdfast key show 'pkcs11:token=agents;object=agent-key?module-name=softhsm2' "
+                                     "--pin-source prompt"}},
+       .run = running(terminal, show_key)},
+      {.words = "key delete",
+       .summary = "removes one key from a token for good",
+       .description = "",
+       .positionals = {one_key},
+       .options = {{.name = "yes", .value_name = "", .help = "do not ask", .kind = OptionKind::flag},
+                   kPinSourceOption,
+                   kModuleOption},
+       .examples = {{.purpose = "Remove a key without being asked",
+                     .command_line =
+                         "holdfast key delete 'pkcs11:token=agents;object=agent-key?module-name=softhsm2' "
+                         "--pin-source file:/run/ci/pin --yes"}},
+       .run = running(terminal, delete_key)},
+  };
+}
+
+}  // namespace holdfast::tool

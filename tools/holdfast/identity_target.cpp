@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/holdfast/identity_target.hpp"
+
+#include "hal/trusted_file.hpp"
+#include "src/identity/identity_location.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace holdfast::tool {
+namespace {
+
+constexpr const char* kChecking = "checking that the identity file can be written";
+constexpr off_t kRoomNeeded = 64L * 1024;  // the largest identity file
+
+Error system_failure(int code, const std::string& path, std::string_view why) {
+  Status status = Status::file_invalid;
+  if (code == EACCES || code == EPERM || code == EROFS) status = Status::permission_denied;
+  if (code == ENOSPC || code == EDQUOT || code == EFBIG || code == EMFILE) status = Status::resource_exhausted;
+  Error error = failure(status, Layer::system, kChecking);
+  error.native = static_cast<std::uint64_t>(code);
+  error.native_name = ::strerrorname_np(code);
+  return std::move(error).about(path + " " + std::string(why));
+}
+
+// Removes the trial file on every way out.
+class TrialFile {
+ public:
+  explicit TrialFile(const std::string& folder) : path_(folder + "/.identity-trial-XXXXXX") {
+    file_ = hal::FileDescriptor(::mkostemp(path_.data(), O_CLOEXEC));
+  }
+  ~TrialFile() {
+    if (file_) ::unlink(path_.c_str());
+  }
+  TrialFile(const TrialFile&) = delete;
+  TrialFile& operator=(const TrialFile&) = delete;
+
+  [[nodiscard]] const hal::FileDescriptor& file() const { return file_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  hal::FileDescriptor file_;
+};
+
+Result<void> try_folder(const std::string& folder) {
+  const TrialFile trial(folder);
+  if (!trial.file()) return system_failure(errno, folder, errno == ENOENT ? "does not exist" : "takes no new file");
+  const int code = ::posix_fallocate(trial.file().get(), 0, kRoomNeeded);
+  if (code == ENOSPC || code == EDQUOT || code == EFBIG) return system_failure(code, folder, "has no room");
+  // The same check that every reader of the identity file will make.
+  HOLDFAST_TRY(hal::open_trusted(trial.path(), hal::FilePrivacy::readable));
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> absolute_path(std::string_view path) {
+  if (path.empty()) return std::string();
+  std::error_code code;
+  const std::filesystem::path whole = std::filesystem::absolute(std::filesystem::path(path), code);
+  if (code) return system_failure(code.value(), std::string(path), "is not a usable path");
+  return whole.lexically_normal().string();
+}
+
+Result<IdentityTarget> prepare_identity_target(std::string_view given) {
+  IdentityTarget target;
+  target.path = given.empty() ? HOLDFAST_TRY(default_identity_file()) : HOLDFAST_TRY(absolute_path(given));
+  // Gone again at the end, if they were missing: storing the identity makes them for good.
+  const CreatedFolders folders = HOLDFAST_TRY(create_default_folders(target.path));
+  HOLDFAST_TRY(try_folder(std::filesystem::path(target.path).parent_path().string()));
+  struct stat info {};
+  if (::lstat(target.path.c_str(), &info) == 0) target.existing = HOLDFAST_TRY(load_identity(target.path));
+  return target;
+}
+
+Result<FoundIdentity> read_identity(std::string_view given) {
+  std::string path = given.empty() ? HOLDFAST_TRY(find_identity_file()) : HOLDFAST_TRY(absolute_path(given));
+  Result<Identity> identity = load_identity(path);
+  if (!identity) {
+    Error error = identity.error();
+    const bool is_missing = error.native == ENOENT && error.layer == Layer::system;
+    if (is_missing) error.hint = "name the file with --identity-file, or make one with: holdfast agent register";
+    return error;
+  }
+  return FoundIdentity{std::move(path), std::move(identity).value()};
+}
+
+}  // namespace holdfast::tool

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/holdfast/key_access.hpp"
+
+#include "hal/registry.hpp"
+#include "tools/holdfast/key_report.hpp"
+#include "tools/holdfast/key_uri.hpp"
+
+namespace holdfast::tool {
+
+hal::BootTime patience() { return hal::system_clock().boot().after(std::chrono::minutes(2)); }
+
+Result<hal::DevicePtr> open_device(const DeviceRequest& request, hal::DeviceAccess access) {
+  hal::DeviceOptions options;
+  options.uri = request.uri;
+  options.access = access;
+  options.pin = HOLDFAST_TRY(hal::PinSource::parse(request.pin_source));
+  options.module_path = request.module_path;
+  options.sessions = 1;
+  return hal::open_device(options);
+}
+
+Result<OpenKey> open_key(const DeviceRequest& request, hal::DeviceAccess access) {
+  hal::DevicePtr device = HOLDFAST_TRY(open_device(request, access));
+  const hal::TokenDescription token = HOLDFAST_TRY(device->describe_token());
+  const hal::KeyHandle handle = HOLDFAST_TRY(device->find_key({}, patience()));
+  const hal::KeyDescription description = HOLDFAST_TRY(device->describe(handle));
+  return OpenKey{std::move(device), handle, description, token};
+}
+
+Result<ProbeResult> probe(hal::KeyDevice& device, Scheme scheme, bool is_skipped) {
+  if (is_skipped) return ProbeResult{"skipped", {}};
+  hal::ExportProbe* attempts = device.export_probe();
+  if (attempts == nullptr) return ProbeResult{"not offered", {}};
+  const hal::ExportReport report = HOLDFAST_TRY(attempts->try_export(scheme, patience()));
+  HOLDFAST_TRY(check_attempts(report));
+  return ProbeResult{"refused", report};
+}
+
+std::string uri_with_module(std::string_view described, const DeviceRequest& request) {
+  if (query_attribute(described, "module-path") || query_attribute(described, "module-name")) {
+    return std::string(described);
+  }
+  if (!request.module_path.empty()) return with_query_attribute(described, "module-path", request.module_path);
+  for (const std::string_view name : {"module-path", "module-name"}) {
+    if (const auto value = query_attribute(request.uri, name)) return with_query_attribute(described, name, *value);
+  }
+  return std::string(described);
+}
+
+}  // namespace holdfast::tool

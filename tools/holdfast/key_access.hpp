@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hal/key_device.hpp"
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace holdfast::tool {
+
+/// The command line's way to a device: a URI, a module if one was named, and a PIN source.
+struct DeviceRequest {
+  std::string_view uri;
+  std::string_view module_path;
+  std::string_view pin_source;
+};
+
+/// Opens the device of `request`. The module belongs to this process alone.
+[[nodiscard]] Result<hal::DevicePtr> open_device(const DeviceRequest& request, hal::DeviceAccess access);
+
+/// A moment far enough for a slow token to make a key, and near enough for a person to wait.
+[[nodiscard]] hal::BootTime patience();
+
+/// One key, found and described.
+struct OpenKey {
+  hal::DevicePtr device;
+  hal::KeyHandle handle;
+  hal::KeyDescription description;
+  hal::TokenDescription token;
+};
+[[nodiscard]] Result<OpenKey> open_key(const DeviceRequest& request, hal::DeviceAccess access);
+
+/// What the export attempt on a disposable key found.
+struct ProbeResult {
+  std::string verdict;  ///< "refused", "skipped" or "not offered"
+  hal::ExportReport report;
+};
+
+/// Tries to export a disposable key of `scheme`; `key_refused` if the token gives it away.
+[[nodiscard]] Result<ProbeResult> probe(hal::KeyDevice& device, Scheme scheme, bool is_skipped);
+
+/// `described` (a device's exact URI) with the module of `request`, if it does not name one itself.
+[[nodiscard]] std::string uri_with_module(std::string_view described, const DeviceRequest& request);
+
+}  // namespace holdfast::tool
