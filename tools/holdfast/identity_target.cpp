@@ -81,15 +81,19 @@ Result<IdentityTarget> prepare_identity_target(std::string_view given) {
 }
 
 Result<FoundIdentity> read_identity(std::string_view given) {
-  std::string path = given.empty() ? HOLDFAST_TRY(find_identity_file()) : HOLDFAST_TRY(absolute_path(given));
-  Result<Identity> identity = load_identity(path);
+  constexpr const char* kMakeOne = "name the file with --identity-file, or make one with: holdfast agent register";
+  Result<std::string> path = given.empty() ? find_identity_file() : absolute_path(given);
+  if (!path) {
+    Error error = path.error();
+    return std::move(error).with_hint(kMakeOne);
+  }
+  Result<Identity> identity = load_identity(*path);
   if (!identity) {
     Error error = identity.error();
-    const bool is_missing = error.native == ENOENT && error.layer == Layer::system;
-    if (is_missing) error.hint = "name the file with --identity-file, or make one with: holdfast agent register";
+    if (error.native == ENOENT && error.layer == Layer::system) error.hint = kMakeOne;
     return error;
   }
-  return FoundIdentity{std::move(path), std::move(identity).value()};
+  return FoundIdentity{std::move(path).value(), std::move(identity).value()};
 }
 
 }  // namespace holdfast::tool
