@@ -26,7 +26,8 @@ Error system_failure(int code, const std::string& path, std::string_view why) {
   Error error = failure(status, Layer::system, kChecking);
   error.native = static_cast<std::uint64_t>(code);
   error.native_name = ::strerrorname_np(code);
-  return std::move(error).about(path + " " + std::string(why));
+  error.detail.append(path + " " + std::string(why));
+  return error;
 }
 
 // Removes the trial file on every way out.
@@ -85,7 +86,8 @@ Result<FoundIdentity> read_identity(std::string_view given) {
   Result<std::string> path = given.empty() ? find_identity_file() : absolute_path(given);
   if (!path) {
     Error error = path.error();
-    return std::move(error).with_hint(kMakeOne);
+    error.hint = kMakeOne;
+    return error;
   }
   Result<Identity> identity = load_identity(*path);
   if (!identity) {
