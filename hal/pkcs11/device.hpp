@@ -97,6 +97,9 @@ class Device final : public KeyDevice {
   static void release(KeyDevice* device) noexcept;
 
   [[nodiscard]] bool can_write() const noexcept { return access_ == DeviceAccess::provision; }
+  [[nodiscard]] bool is_usable() const noexcept {
+    return !guard_.is_forked() && !is_closed_.load(std::memory_order_acquire);
+  }
   [[nodiscard]] Result<void> check_usable() const noexcept;
   [[nodiscard]] Result<void> begin(Visit& visit, BootTime deadline) noexcept;
   [[nodiscard]] Result<void> log_in_and_open(const Token& token) noexcept;
