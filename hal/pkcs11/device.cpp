@@ -152,9 +152,7 @@ Result<void> Device::check_usable() const noexcept {
 // ---- everything but signing ------------------------------------------------------------------------------------
 
 Device::Visit::Visit(Device& device, BootTime deadline) noexcept
-    : device_(device), turn_(device.turnstile_, device.clock_, device.guard_.is_forked() ? BootTime{0} : deadline) {}
-
-Device::Visit::~Visit() = default;
+    : turn_(device.turnstile_, device.clock_, device.guard_.is_forked() ? BootTime{0} : deadline) {}
 
 Result<void> Device::begin(Visit& visit, BootTime deadline) noexcept {
   HOLDFAST_TRY(check_usable());

@@ -14,6 +14,8 @@
 /// library of its own with its own copy.
 namespace holdfast::test {
 
+// clang-format never agrees with itself on this list.
+// clang-format off
 #define HOLDFAST_CRYPTOKI_FUNCTIONS(X)                                                                              \
   X(C_Initialize)                                                                                                   \
   X(C_Finalize)                                                                                                     \
@@ -34,6 +36,7 @@ namespace holdfast::test {
                                                       X(C_WrapKey) X(C_UnwrapKey) X(C_DeriveKey) X(C_SeedRandom)    \
                                                           X(C_GenerateRandom) X(C_GetFunctionStatus)                \
                                                               X(C_CancelFunction) X(C_WaitForSlotEvent)
+// clang-format on
 
 enum class Function : std::size_t {
 #define HOLDFAST_ENUMERATOR(name) name,
