@@ -73,8 +73,8 @@ void read_booleans(const Session& session, CK_OBJECT_HANDLE object, KeyAttribute
       size = read_one(session, object, kBooleans[i].type, std::as_writable_bytes(std::span(&values[i], 1)))
                  .value_or(CK_UNAVAILABLE_INFORMATION);
     }
-    if (size == sizeof(CK_BBOOL) && values[i] <= CK_TRUE)
-      attributes.set(kBooleans[i].attribute, values[i] == CK_TRUE);
+    const bool is_boolean = size == sizeof(CK_BBOOL) && values[i] <= CK_TRUE;
+    if (is_boolean) attributes.set(kBooleans[i].attribute, values[i] == CK_TRUE);
   }
 }
 

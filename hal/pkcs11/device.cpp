@@ -152,9 +152,7 @@ Result<void> Device::check_usable() const noexcept {
 // ---- everything but signing ------------------------------------------------------------------------------------
 
 Device::Visit::Visit(Device& device, BootTime deadline) noexcept
-    : device_(device), turn_(device.turnstile_, device.clock_, device.guard_.is_forked() ? BootTime{0} : deadline) {}
-
-Device::Visit::~Visit() = default;
+    : turn_(device.turnstile_, device.clock_, device.guard_.is_forked() ? BootTime{0} : deadline) {}
 
 Result<void> Device::begin(Visit& visit, BootTime deadline) noexcept {
   HOLDFAST_TRY(check_usable());
@@ -307,7 +305,10 @@ void Device::drop_all_keys() noexcept {
 
 Result<Signature> Device::sign(KeyHandle handle, Scheme scheme, std::span<const std::byte> input,
                                BootTime deadline) noexcept {
-  HOLDFAST_TRY(check_usable());
+  // The question first, and the error only if there is one: this is the path of every header.
+  if (!is_usable()) [[unlikely]] {
+    return check_usable().error();
+  }
   // SoftHSM cuts or pads what is not a digest and signs it.
   if (scheme == Scheme::es256 && input.size() != kSha256Size) {
     return failure(Status::invalid_argument, Layer::pkcs11, kSigning).about("a digest has 32 bytes");
@@ -340,7 +341,7 @@ Result<Signature> Device::sign_in(const Session& session, const SlotView& key,
   CK_RV code = session.calls->C_SignInit(session.handle, &mechanism, key.object);
   if (code != CKR_OK) return native_failure(code, kSigning);
   // Larger than any signature: a module that wants to write more is to say so and not to overrun.
-  std::array<CK_BYTE, 512> scratch{};
+  std::array<CK_BYTE, 256> scratch{};
   CK_ULONG size = scratch.size();
   code = session.calls->C_Sign(session.handle, native(input), input.size(), scratch.data(), &size);
   if (code != CKR_OK) return native_failure(code, kSigning);

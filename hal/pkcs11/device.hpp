@@ -40,23 +40,20 @@ class Device final : public KeyDevice {
   /// of the scope.
   class Visit {
    public:
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+
     [[nodiscard]] const Session& session() const noexcept { return session_; }
-    [[nodiscard]] CK_SLOT_ID slot() const noexcept { return device_.token_.slot; }
 
    private:
     friend class Device;
     Visit(Device& device, BootTime deadline) noexcept;
-    Device& device_;
+    // Given back from the last to the first.
     Turn turn_;
     PipeShield shield_;
     std::optional<SessionPool::Lease> lease_;
     std::optional<Passage> passage_;
     Session session_;
-
-   public:
-    ~Visit();
-    Visit(const Visit&) = delete;
-    Visit& operator=(const Visit&) = delete;
   };
 
   /// Runs `work(const Visit&)`, which returns a Result, with the device's turn.
@@ -100,6 +97,9 @@ class Device final : public KeyDevice {
   static void release(KeyDevice* device) noexcept;
 
   [[nodiscard]] bool can_write() const noexcept { return access_ == DeviceAccess::provision; }
+  [[nodiscard]] bool is_usable() const noexcept {
+    return !guard_.is_forked() && !is_closed_.load(std::memory_order_acquire);
+  }
   [[nodiscard]] Result<void> check_usable() const noexcept;
   [[nodiscard]] Result<void> begin(Visit& visit, BootTime deadline) noexcept;
   [[nodiscard]] Result<void> log_in_and_open(const Token& token) noexcept;

@@ -22,8 +22,9 @@ Result<void> destroy_object(const Session& session, CK_OBJECT_HANDLE object, con
   const CK_RV code = session.calls->C_DestroyObject(session.handle, object);
   if (code == CKR_OK) return {};
   Error error = native_failure(code, kRemoving).about(left);
-  if (code == CKR_ACTION_PROHIBITED)
+  if (code == CKR_ACTION_PROHIBITED) {
     error.hint = "the token forbids it (CKA_DESTROYABLE); erase the token, if need be";
+  }
   return error;
 }
 

@@ -42,14 +42,12 @@ Error no_try(const char* hint, std::string_view why) noexcept {
 Error login_failure(CK_RV code, const char* doing) noexcept {
   Error error = native_failure(code, doing);
   if (code == CKR_PIN_EXPIRED) {
-    return std::move(error).with_hint("set a new PIN with the token's own tools, then try again");
-  }
-  if (code == CKR_USER_PIN_NOT_INITIALIZED) {
-    return std::move(error).with_hint("the security officer must set a user PIN first: holdfast token init");
-  }
-  if (code == CKR_CANCEL || code == CKR_FUNCTION_CANCELED) {
+    error.hint = "set a new PIN with the token's own tools, then try again";
+  } else if (code == CKR_USER_PIN_NOT_INITIALIZED) {
+    error.hint = "the security officer must set a user PIN first: holdfast token init";
+  } else if (code == CKR_CANCEL || code == CKR_FUNCTION_CANCELED) {
     error.status = Status::pin_required;
-    return std::move(error).with_hint("enter the PIN on the token's own pad when it asks");
+    error.hint = "enter the PIN on the token's own pad when it asks";
   }
   return error;
 }

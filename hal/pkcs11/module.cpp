@@ -85,7 +85,7 @@ Result<Library> load(std::string_view path) noexcept {
   if (handle == nullptr) {
     Error error = unusable(path, "is not a library: ");
     // The loader's sentence begins with the path, which the detail has already.
-    const char* reason = dlerror();
+    const char* reason = dlerror();  // NOLINT(concurrency-mt-unsafe): per thread in glibc
     std::string_view text = reason != nullptr ? reason : "";
     if (text.starts_with(checked)) text.remove_prefix(static_cast<std::size_t>(size));
     text.remove_prefix(std::min(text.find_first_not_of(": "), text.size()));
@@ -105,8 +105,9 @@ Result<Library> load(std::string_view path) noexcept {
     error.native_name = code_name(code);
     return error;
   }
-  if (list->version.major < 2 || list->version.major > 3)
+  if (list->version.major < 2 || list->version.major > 3) {
     return unusable(path, "speaks an unknown version of PKCS#11");
+  }
   if (!has_the_needed(*list)) return unusable(path, "leaves out functions that every token needs");
   Library library{handle, *list};
   fill_gaps(library.calls);

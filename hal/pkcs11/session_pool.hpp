@@ -29,6 +29,7 @@ class SessionPool {
     Lease(Lease&& other) noexcept
         : pool_(std::exchange(other.pool_, nullptr)), clock_(other.clock_), index_(other.index_) {}
     ~Lease() {
+      // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it loses track of Result's union
       if (pool_ != nullptr) pool_->put_back(*clock_, index_);
     }
     Lease(const Lease&) = delete;

@@ -126,11 +126,12 @@ Result<Token> select_token(const Calls& calls, const KeyUri& uri) noexcept {
 
 Result<std::size_t> find_tokens(const Calls& calls, const KeyUri& uri, std::span<Token> out) noexcept {
   std::size_t count = 0;
-  HOLDFAST_TRY(for_each_token(calls, [&](const Token& token) noexcept {
+  const CK_RV unread = HOLDFAST_TRY(for_each_token(calls, [&](const Token& token) noexcept {
     if (!matches(uri, token)) return;
     if (count < out.size()) out[count] = token;
     ++count;
   }));
+  if (count == 0 && unread != CKR_OK) return native_failure(unread, kLooking);
   return count;
 }
 

@@ -333,8 +333,9 @@ Result<FixedText<kMaxKeyUriSize>> write_uri(const KeyUri& uri) noexcept {
   Writer out = write(uri, true, true);
   if (out.is_cut()) out = write(uri, false, true);
   if (out.is_cut() && !uri.id.empty()) out = write(uri, false, false);
-  if (out.is_cut())
+  if (out.is_cut()) {
     return failure(Status::resource_exhausted, Layer::pkcs11, "writing a key URI").about("it is too long");
+  }
   return out.text();
 }
 

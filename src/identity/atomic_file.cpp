@@ -24,8 +24,9 @@ constexpr mode_t kPublicFile = 0644;
 std::string temporary_name(std::string_view name) {
   std::uint64_t random = 0;
   // Uniqueness comes from O_EXCL; randomness only keeps two writers apart.
-  if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+  if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) {
     random = static_cast<std::uint64_t>(getpid());
+  }
   char digits[16];
   const auto end = std::to_chars(digits, digits + sizeof digits, random, 16).ptr;
   return "." + std::string(name) + "." + std::string(digits, end) + ".new";
@@ -53,8 +54,9 @@ class TemporaryFile {
       if (written <= 0) return system_error(written < 0 ? errno : ENOSPC, kDoing, shown_path);
       text.remove_prefix(static_cast<std::size_t>(written));
     }
-    if (fchmod(file.get(), kPublicFile) != 0 || fsync(file.get()) != 0)
+    if (fchmod(file.get(), kPublicFile) != 0 || fsync(file.get()) != 0) {
       return system_error(errno, kDoing, shown_path);
+    }
     return {};
   }
 

@@ -11,7 +11,7 @@
 namespace holdfast {
 
 /// The largest identity file read or written, in bytes.
-inline constexpr std::size_t kMaxIdentityFileSize = 64 * 1024;
+inline constexpr std::size_t kMaxIdentityFileSize = std::size_t{64} * 1024;
 
 /// Reads the text of an identity file. `file_invalid`, whose detail names the member, for anything that is not a
 /// version 1 document with every required member of the right kind and a value that holds. Unknown members are

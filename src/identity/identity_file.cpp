@@ -38,7 +38,8 @@ Result<std::string> read_text(const std::string& path) {
   auto size = hal::read_all(file.get(), bytes);
   if (!size) {
     Error error = size.error();
-    return std::move(error).about(path + " cannot be read, or is larger than 64 KiB");
+    error.detail = std::string_view(path + " cannot be read, or is larger than 64 KiB");
+    return error;
   }
   return std::string(reinterpret_cast<const char*>(bytes.data()), *size);
 }
@@ -46,7 +47,8 @@ Result<std::string> read_text(const std::string& path) {
 // A detail that names the member gets the file's name in front.
 Error in_file(const std::string& path, const Error& inner) {
   Error error = inner;
-  return std::move(error).about(path + ": " + std::string(inner.detail.view()));
+  error.detail = std::string_view(path + ": " + std::string(inner.detail.view()));
+  return error;
 }
 
 Result<Identity> load(std::string_view given) {
@@ -80,7 +82,8 @@ Result<void> store(const Identity& identity, std::string_view given, bool replac
   if (!read_back || text.size() > kMaxIdentityFileSize) {
     Error error = failure(Status::invalid_argument, Layer::identity, "writing an identity file");
     if (!read_back) error.hint = read_back.error().hint;
-    return std::move(error).about(read_back ? "it would be larger than 64 KiB" : read_back.error().detail.view());
+    error.detail = read_back ? std::string_view("it would be larger than 64 KiB") : read_back.error().detail.view();
+    return error;
   }
   CreatedFolders folders = HOLDFAST_TRY(create_default_folders(path));
   HOLDFAST_TRY(write_file_atomically(path, text, replace ? Existing::replaced : Existing::refused));

@@ -54,7 +54,7 @@ Result<std::string> find() {
   return failure(Status::file_invalid, Layer::identity, "looking for the identity file")
       .about("neither " + (of_user.empty() ? "a file in the home folder (HOME is not set)" : of_user) + " nor " +
              kSystemFile + " exists")
-      .with_hint("make one with: holdfast agent register, or name it with --identity");
+      .with_hint("make one with: holdfast agent register, or name it with --identity-file");
 }
 
 Result<std::string> default_file() {
@@ -63,7 +63,7 @@ Result<std::string> default_file() {
   if (of_user.empty()) {
     return failure(Status::invalid_argument, Layer::identity, "choosing the place of the identity file")
         .about("neither XDG_CONFIG_HOME nor HOME is an absolute path")
-        .with_hint("name the file with --identity");
+        .with_hint("name the file with --identity-file");
   }
   return of_user;
 }

@@ -10,6 +10,7 @@ namespace holdfast {
 using Library = nlohmann::ordered_json;
 
 struct Json::Value {
+  explicit Value(Library given = nullptr) : library(std::move(given)) {}
   Library library;
 };
 
@@ -49,20 +50,20 @@ class StrictParser {
 
 Json::Json() : value_(std::make_unique<Value>()) {}
 Json::Json(std::unique_ptr<Value> value) noexcept : value_(std::move(value)) {}
-Json::Json(const Json& other) : value_(std::make_unique<Value>(*other.value_)) {}
+Json::Json(const Json& other) : value_(std::make_unique<Value>(other.value_->library)) {}
 Json::Json(Json&&) noexcept = default;
 Json& Json::operator=(const Json& other) {
-  if (this != &other) value_ = std::make_unique<Value>(*other.value_);
+  if (this != &other) value_ = std::make_unique<Value>(other.value_->library);
   return *this;
 }
 Json& Json::operator=(Json&&) noexcept = default;
 Json::~Json() = default;
 
-Json Json::object() { return Json(std::make_unique<Value>(Value{Library::object()})); }
-Json Json::array() { return Json(std::make_unique<Value>(Value{Library::array()})); }
-Json Json::string(std::string_view text) { return Json(std::make_unique<Value>(Value{Library(std::string(text))})); }
-Json Json::boolean(bool value) { return Json(std::make_unique<Value>(Value{Library(value)})); }
-Json Json::integer(std::int64_t value) { return Json(std::make_unique<Value>(Value{Library(value)})); }
+Json Json::object() { return Json(std::make_unique<Value>(Library::object())); }
+Json Json::array() { return Json(std::make_unique<Value>(Library::array())); }
+Json Json::string(std::string_view text) { return Json(std::make_unique<Value>(Library(std::string(text)))); }
+Json Json::boolean(bool value) { return Json(std::make_unique<Value>(Library(value))); }
+Json Json::integer(std::int64_t value) { return Json(std::make_unique<Value>(Library(value))); }
 
 std::optional<Json> Json::parse(std::string_view text) noexcept {
   try {
@@ -88,20 +89,22 @@ std::optional<std::string> Json::as_string() const {
   return value_->library.get<std::string>();
 }
 std::optional<bool> Json::as_boolean() const noexcept {
-  if (!value_->library.is_boolean()) return std::nullopt;
-  return value_->library.get<bool>();
+  const auto* value = value_->library.get_ptr<const Library::boolean_t*>();
+  return value != nullptr ? std::optional(*value) : std::nullopt;
 }
 std::optional<std::int64_t> Json::as_integer() const noexcept {
-  if (!value_->library.is_number_integer()) return std::nullopt;
-  if (value_->library.is_number_unsigned() && value_->library.get<std::uint64_t>() > INT64_MAX) return std::nullopt;
-  return value_->library.get<std::int64_t>();
+  if (const auto* value = value_->library.get_ptr<const Library::number_unsigned_t*>(); value != nullptr) {
+    return *value <= INT64_MAX ? std::optional(static_cast<std::int64_t>(*value)) : std::nullopt;
+  }
+  const auto* value = value_->library.get_ptr<const Library::number_integer_t*>();
+  return value != nullptr ? std::optional(*value) : std::nullopt;
 }
 
 std::optional<Json> Json::member(std::string_view name) const {
   if (!value_->library.is_object()) return std::nullopt;
   const auto found = value_->library.find(std::string(name));
   if (found == value_->library.end()) return std::nullopt;
-  return Json(std::make_unique<Value>(Value{*found}));
+  return Json(std::make_unique<Value>(*found));
 }
 std::vector<std::string> Json::member_names() const {
   std::vector<std::string> names;
@@ -113,7 +116,7 @@ std::vector<std::string> Json::member_names() const {
 std::size_t Json::size() const noexcept { return value_->library.is_structured() ? value_->library.size() : 0; }
 std::optional<Json> Json::element(std::size_t index) const {
   if (!value_->library.is_array() || index >= value_->library.size()) return std::nullopt;
-  return Json(std::make_unique<Value>(Value{value_->library[index]}));
+  return Json(std::make_unique<Value>(value_->library[index]));
 }
 
 std::optional<std::string> Json::string_member(std::string_view name) const {

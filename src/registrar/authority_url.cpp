@@ -21,8 +21,9 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
-  if (text.size() < prefix.size() || !std::ranges::equal(text.substr(0, prefix.size()), prefix, {}, lower))
+  if (text.size() < prefix.size() || !std::ranges::equal(text.substr(0, prefix.size()), prefix, {}, lower)) {
     return false;
+  }
   text.remove_prefix(prefix.size());
   return true;
 }
@@ -68,8 +69,9 @@ Result<HostAndPort> split_authority(std::string_view authority) {
     if (end == std::string_view::npos) return refusal("its IPv6 address has no ']'");
     parts.host = authority.substr(1, end - 1);
     in6_addr ignored{};
-    if (inet_pton(AF_INET6, std::string(parts.host).c_str(), &ignored) != 1)
+    if (inet_pton(AF_INET6, std::string(parts.host).c_str(), &ignored) != 1) {
       return refusal("its host is no IPv6 address");
+    }
     authority.remove_prefix(end + 1);
   } else {
     const std::size_t end = std::min(authority.find(':'), authority.size());
@@ -82,8 +84,9 @@ Result<HostAndPort> split_authority(std::string_view authority) {
   unsigned port = 0;
   const auto read = std::from_chars(parts.port.data(), parts.port.data() + parts.port.size(), port);
   const bool is_whole = read.ec == std::errc() && read.ptr == parts.port.data() + parts.port.size();
-  if (authority.front() != ':' || !is_whole || port == 0 || port > 65535)
+  if (authority.front() != ':' || !is_whole || port == 0 || port > 65535) {
     return refusal("its port is none of 1 to 65535");
+  }
   return parts;
 }
 

@@ -66,7 +66,8 @@ Error curl_error(CURLcode code, const char* doing, std::string_view what) {
   error.native = static_cast<std::uint64_t>(code);
   error.native_name = is_known ? row->name : nullptr;
   error.hint = is_known ? row->hint : nullptr;
-  return std::move(error).about(plain_text(what));
+  error.detail = std::string_view(plain_text(what));
+  return error;
 }
 
 }  // namespace holdfast

@@ -41,9 +41,9 @@ Result<CurlLibrary> load_curl_library(const char* file_name) noexcept {
                            read_symbol(library, "curl_easy_cleanup", table.easy_cleanup);
   if (!is_complete) return unusable("a function is missing in it");
   if (const CURLcode code = table.global_init(CURL_GLOBAL_DEFAULT); code != CURLE_OK) {
-    Error error = failure(Status::resource_exhausted, Layer::http, kDoing);
+    Error error = failure(Status::resource_exhausted, Layer::http, kDoing).about("curl_global_init failed");
     error.native = static_cast<std::uint64_t>(code);
-    return std::move(error).about("curl_global_init failed");
+    return error;
   }
   return table;
 }

@@ -12,7 +12,7 @@
 namespace holdfast {
 
 /// The largest answer taken, in bytes: the body, and separately all header lines together.
-inline constexpr std::size_t kMaxAnswerSize = 64 * 1024;
+inline constexpr std::size_t kMaxAnswerSize = std::size_t{64} * 1024;
 
 /// One POST. `body` is JSON; the transport adds what every request carries (content type, user agent, originator).
 struct HttpRequest {

@@ -11,6 +11,6 @@ namespace holdfast {
 /// of `secret` (unless empty) becomes `[removed]`. Reads at most `kMaxPlainTextSource` bytes.
 [[nodiscard]] std::string plain_text(std::string_view bytes, std::string_view secret = {});
 
-inline constexpr std::size_t kMaxPlainTextSource = 64 * 1024;
+inline constexpr std::size_t kMaxPlainTextSource = std::size_t{64} * 1024;
 
 }  // namespace holdfast

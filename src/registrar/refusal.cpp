@@ -70,8 +70,9 @@ Error refusal_of(const HttpResponse& response, WallSeconds now) {
   error.native = static_cast<std::uint64_t>(response.status);
   error.native_name = name_of(response.status);
   std::string detail = explanation_of(response, now);
-  if (response.status >= 300 && response.status < 400)
+  if (response.status >= 300 && response.status < 400) {
     error.hint = "give the authority's own base URL, not one that leads there";
+  }
   const std::string difference = clock_difference(response, now);
   if (!difference.empty()) {
     detail = detail.empty() ? difference : difference + "; " + detail;
@@ -79,7 +80,8 @@ Error refusal_of(const HttpResponse& response, WallSeconds now) {
       error.hint = "set this machine's clock (timedatectl shows it), then try again: what is signed carries the time";
     }
   }
-  return std::move(error).about(detail);
+  error.detail = std::string_view(detail);
+  return error;
 }
 
 }  // namespace holdfast

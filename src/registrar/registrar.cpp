@@ -58,9 +58,9 @@ Error out_of_memory(const char* doing) noexcept {
 }  // namespace
 
 struct Registrar::State {
-  State(AuthorityUrl authority, RegistrarOptions options)
-      : transport(options, curl_library, hal::system_clock()),
-        core(std::move(authority), options.attempts, transport, hal::system_clock(), random_seed()) {}
+  State(AuthorityUrl authority, unsigned attempts, RegistrarOptions options)
+      : transport(std::move(options), curl_library, hal::system_clock()),
+        core(std::move(authority), attempts, transport, hal::system_clock(), random_seed()) {}
 
   CurlTransport transport;
   RegistrarCore core;
@@ -75,7 +75,8 @@ Result<Registrar> Registrar::create(RegistrarOptions options) noexcept {
   try {
     AuthorityUrl authority = HOLDFAST_TRY(AuthorityUrl::parse(options.authority_url));
     HOLDFAST_TRY(check_options(options));
-    return Registrar(std::make_unique<State>(std::move(authority), std::move(options)));
+    const unsigned attempts = options.attempts;
+    return Registrar(std::make_unique<State>(std::move(authority), attempts, std::move(options)));
   } catch (...) {
     return out_of_memory("making a registrar");
   }

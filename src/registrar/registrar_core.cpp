@@ -18,7 +18,7 @@ namespace {
 
 // Longer than anybody waits; keeps "for ever" out of the arithmetic.
 constexpr std::chrono::milliseconds kLongestTimeout = std::chrono::hours(24 * 365);
-constexpr std::size_t kMaxAccessTokenSize = 16 * 1024;
+constexpr std::size_t kMaxAccessTokenSize = std::size_t{16} * 1024;
 
 bool is_success(const HttpResponse& response) {
   return response.status >= 200 && response.status < 300 && !response.is_cut;
@@ -109,7 +109,9 @@ class TaskRequest {
 Error with_attempts(Error error, unsigned attempts) {
   if (attempts < 2) return error;
   const std::string note = "after " + std::to_string(attempts) + " attempts";
-  return std::move(error).about(error.detail.empty() ? note : std::string(error.detail.view()) + "; " + note);
+  if (!error.detail.empty()) error.detail.append("; ");
+  error.detail.append(note);
+  return error;
 }
 
 }  // namespace

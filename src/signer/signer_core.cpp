@@ -96,22 +96,25 @@ SignerCore::SignerCore(hal::KeyDevice& device, hal::Clock& clock, Parts parts) n
 Result<std::size_t> SignerCore::authorization(const TaskId& task, std::chrono::nanoseconds timeout,
                                               std::span<char> out, Freshness freshness) noexcept {
   auto written = write_header(task, timeout, out, freshness);
-  if (!written) [[unlikely]]
+  if (!written) [[unlikely]] {
     std::ranges::fill(out, '\0');
+  }
   return written;
 }
 
 Result<std::size_t> SignerCore::write_header(const TaskId& task, std::chrono::nanoseconds timeout,
                                              std::span<char> out, Freshness freshness) noexcept {
-  if (const Status status = refusal(); status != Status::ok) [[unlikely]]
+  if (const Status status = refusal(); status != Status::ok) [[unlikely]] {
     return refused(status, kAuthorizing);
+  }
   if (const std::size_t size = authorization_size(runtime_id_, task); out.size() < size) [[unlikely]] {
     return failure(Status::buffer_too_small, Layer::core, kAuthorizing)
         .about((DetailText() << "the value has " << size << " bytes, room is for " << out.size()).view());
   }
   const Moment moment = cache_.now();
-  if (moment.wall < kEarliestPlausible) [[unlikely]]
+  if (moment.wall < kEarliestPlausible) [[unlikely]] {
     return timestamp_at(moment, kAuthorizing).error();
+  }
 
   const HeaderCache::Key key = cache_.key_of(task);
   std::size_t reused_size = freshness == Freshness::reuse ? cache_.find(key, moment, out) : 0;
@@ -129,6 +132,11 @@ Result<std::size_t> SignerCore::write_header(const TaskId& task, std::chrono::na
   if (acquired.reused_size != 0) {
     count(headers_reused_[counter_for(out.data(), kReuseCounters)].value);
     return acquired.reused_size;
+  }
+
+  // Whoever waited may have waited for the signature that stopped this signer.
+  if (const Status status = refusal(); status != Status::ok) [[unlikely]] {
+    return refused(status, kAuthorizing);
   }
 
   const TimestampText timestamp = HOLDFAST_TRY(timestamp_at(moment, kAuthorizing));
@@ -173,8 +181,8 @@ Status SignerCore::refusal() const noexcept {
 }
 
 Error SignerCore::refused(Status status, const char* doing) const noexcept {
-  Error error = failure(status, Layer::core, doing);
-  return status == Status::forked ? error : std::move(error).about("this signer stopped when it was found");
+  if (status == Status::forked) return failure(status, Layer::core, doing);
+  return failure(status, Layer::core, doing).about("this signer stopped when it was found");
 }
 
 Result<TimestampText> SignerCore::timestamp_at(const Moment& moment, const char* doing) noexcept {
@@ -191,8 +199,9 @@ Result<Signature> SignerCore::sign(std::span<const std::byte> message, hal::Boot
 
   std::uint64_t handle = 0;
   auto signature = sign_with_device(is_hashed ? std::span<const std::byte>(digest) : message, deadline, handle);
-  if (!signature) [[unlikely]]
+  if (!signature) [[unlikely]] {
     return settle(signature.error());
+  }
   if (verify_ != VerifySignatures::always && verified_handle_.load(std::memory_order_relaxed) == handle) {
     return signature;
   }
@@ -200,8 +209,9 @@ Result<Signature> SignerCore::sign(std::span<const std::byte> message, hal::Boot
   count(verifications_);
   const auto verified =
       is_hashed ? verifier_.verify_digest(digest, *signature) : verifier_.verify_message(message, *signature);
-  if (!verified) [[unlikely]]
+  if (!verified) [[unlikely]] {
     return settle(verified.error());
+  }
   if (verify_ != VerifySignatures::always) verified_handle_.store(handle, std::memory_order_relaxed);
   return signature;
 }
@@ -212,8 +222,9 @@ Result<Signature> SignerCore::sign_with_device(std::span<const std::byte> input,
                                                std::uint64_t& handle) noexcept {
   handle = handle_.load(std::memory_order_acquire);
   auto signature = sign_once(input, deadline, handle);
-  if (signature || !is_curable(signature.status())) [[likely]]
+  if (signature || !is_curable(signature.status())) [[likely]] {
     return signature;
+  }
   handle = HOLDFAST_TRY(find_again(handle, deadline));
   return sign_once(input, deadline, handle);
 }
@@ -222,8 +233,9 @@ Result<Signature> SignerCore::sign_once(std::span<const std::byte> input, hal::B
                                         std::uint64_t handle) noexcept {
   count(signatures_);
   auto signature = device_.sign(unpack(handle), public_key().scheme(), input, deadline);
-  if (!signature) [[unlikely]]
+  if (!signature) [[unlikely]] {
     count(device_errors_);
+  }
   return signature;
 }
 

@@ -7,7 +7,6 @@
 
 #include <array>
 #include <stdexcept>
-#include <vector>
 
 namespace holdfast::bench {
 namespace {
@@ -54,19 +53,23 @@ RawToken::RawToken(const std::string& module_path, const std::string& key_label,
 
 RawToken::~RawToken() = default;
 
-void RawToken::sign(std::span<const std::byte> input, std::size_t n) {
-  CK_SESSION_HANDLE session = 0;
-  require(state_->calls->C_OpenSession(state_->slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session),
+RawToken::Session::Session(const RawToken& token) : token_(token) {
+  require(token.state_->calls->C_OpenSession(token.state_->slot, CKF_SERIAL_SESSION, nullptr, nullptr, &handle_),
           "C_OpenSession");
-  std::vector<CK_BYTE> data(input.size());
-  std::memcpy(data.data(), input.data(), input.size());
+}
+
+RawToken::Session::~Session() { token_.state_->calls->C_CloseSession(handle_); }
+
+void RawToken::Session::sign(std::span<const std::byte> input, std::size_t n) {
+  State& state = *token_.state_;
+  // The native interface takes its input without const.
+  auto* data = const_cast<CK_BYTE*>(reinterpret_cast<const CK_BYTE*>(input.data()));  // NOLINT
   std::array<CK_BYTE, kSignatureSize> signature{};
   for (std::size_t i = 0; i < n; ++i) {
     CK_ULONG size = signature.size();
-    require(state_->calls->C_SignInit(session, &state_->mechanism, state_->key), "C_SignInit");
-    require(state_->calls->C_Sign(session, data.data(), data.size(), signature.data(), &size), "C_Sign");
+    require(state.calls->C_SignInit(handle_, &state.mechanism, state.key), "C_SignInit");
+    require(state.calls->C_Sign(handle_, data, input.size(), signature.data(), &size), "C_Sign");
   }
-  require(state_->calls->C_CloseSession(session), "C_CloseSession");
 }
 
 }  // namespace holdfast::bench

@@ -10,9 +10,8 @@
 
 namespace holdfast::bench {
 
-/// The limit nothing above the module can beat: C_SignInit and C_Sign through the module's own function list, on a
-/// session and a key handle found once. The module is initialised and logged in already (by the signer in the same
-/// process).
+/// The limit nothing above the module can beat: C_SignInit and C_Sign through the module's own function list, with a
+/// key handle found once. The module is initialised and logged in already (by the signer in the same process).
 class RawToken {
  public:
   RawToken(const std::string& module_path, const std::string& key_label, Scheme scheme);
@@ -20,8 +19,20 @@ class RawToken {
   RawToken& operator=(const RawToken&) = delete;
   ~RawToken();
 
-  /// Signs `input` (message, or digest for ES256) `n` times in one session of its own; aborts on any failure.
-  void sign(std::span<const std::byte> input, std::size_t n);
+  /// A session for one thread.
+  class Session {
+   public:
+    explicit Session(const RawToken& token);
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+    ~Session();
+    /// Signs `input` (message, or digest for ES256) `n` times; throws on any failure.
+    void sign(std::span<const std::byte> input, std::size_t n);
+
+   private:
+    const RawToken& token_;
+    unsigned long handle_ = 0;
+  };
 
  private:
   struct State;

@@ -71,18 +71,26 @@ double time_once(std::size_t n, const std::function<void(std::size_t)>& body) {
 }
 
 double time_threads(unsigned threads, std::size_t n, const std::function<void(std::size_t)>& body) {
-  std::barrier begin(threads + 1);
+  // Each thread takes its own times: the one that starts them may itself be waiting for a core.
+  std::barrier begin(threads);
+  std::vector<std::pair<Steady::time_point, Steady::time_point>> times(threads);
   std::vector<std::thread> workers;
-  for (unsigned i = 0; i < threads; ++i) {
-    workers.emplace_back([&] {
+  for (auto& time : times) {
+    workers.emplace_back([&, n] {
       begin.arrive_and_wait();
+      time.first = Steady::now();
       body(n / threads);
+      time.second = Steady::now();
     });
   }
-  begin.arrive_and_wait();
-  const auto start = Steady::now();
   for (std::thread& worker : workers) worker.join();
-  return since(start);
+  auto first = times[0].first;
+  auto last = times[0].second;
+  for (const auto& [start, end] : times) {
+    first = std::min(first, start);
+    last = std::max(last, end);
+  }
+  return std::chrono::duration<double, std::nano>(last - first).count();
 }
 
 }  // namespace holdfast::bench

@@ -273,7 +273,7 @@ void fill_table() {
 
 extern "C" HOLDFAST_EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST** list) {
   using namespace holdfast::test;
-  if (g_real == nullptr) g_real = real_module("HOLDFAST_LYING_MODULE");
+  g_real = real_module("HOLDFAST_LYING_MODULE");
   if (g_real == nullptr) return CKR_LIBRARY_LOAD_FAILED;
   const char* lies = std::getenv("HOLDFAST_LIE");
   g_lies = lies != nullptr ? lies : "";

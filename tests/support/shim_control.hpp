@@ -21,7 +21,7 @@ struct ShimControl {
   void (*clear_faults)();
   std::uint64_t (*overlaps)();      ///< times a session was used by two threads at once
   std::int64_t (*open_sessions)();  ///< opened and not closed, since C_Initialize
-  /// Called before each call that reaches the module, on its thread; null: nobody.
+  /// Called in each call that reaches the module, before it does, on its thread; null: nobody.
   void (*observe)(void (*observer)(const char* function, void* context), void* context);
 };
 

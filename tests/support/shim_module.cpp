@@ -16,8 +16,9 @@
 namespace holdfast::test {
 namespace {
 
-// Constant initialisation, so that reading it in a heap counter allocates nothing.
-thread_local bool is_inside_native_call = false;
+// In the static thread block although the library is loaded late: the first use of a dynamic one allocates, which a
+// heap counter would see.
+thread_local __attribute__((tls_model("initial-exec"))) bool is_inside_native_call = false;
 
 struct Fault {
   std::atomic<std::uint64_t> left{0};  // calls until it strikes; 0: not armed
@@ -113,9 +114,6 @@ struct Shim {
       if (function == Function::C_Finalize) write_log();
       return g_state.faults[index_of(function)].code.load();
     }
-    if (const auto observer = g_state.observer.load()) {
-      observer(kFunctionNames[index_of(function)].data(), g_state.observer_context.load());
-    }
     const CK_RV code = run(function, native, arguments...);
     if (code == CKR_OK && function == Function::C_OpenSession) g_state.open_sessions.fetch_add(1);
     if (code == CKR_OK && function == Function::C_CloseSession) g_state.open_sessions.fetch_sub(1);
@@ -130,14 +128,17 @@ struct Shim {
     if constexpr (std::is_same_v<First, CK_SESSION_HANDLE>) {
       if (takes_session(function)) {
         const SessionInUse in_use(first);
-        return marked(native);
+        return marked(function, native);
       }
     }
-    return marked(native);
+    return marked(function, native);
   }
   template <typename Native>
-  static CK_RV marked(Native native) noexcept {
+  static CK_RV marked(Function function, Native native) noexcept {
     is_inside_native_call = true;
+    if (const auto observer = g_state.observer.load()) {
+      observer(kFunctionNames[index_of(function)].data(), g_state.observer_context.load());
+    }
     const CK_RV code = native(*g_state.real);
     is_inside_native_call = false;
     return code;

@@ -2,6 +2,7 @@
 #include "tests/support/softhsm.hpp"
 
 #include "hal/registry.hpp"
+#include "tests/support/raw_session.hpp"
 
 #include <gtest/gtest.h>
 #include <p11-kit/pkcs11.h>
@@ -13,32 +14,20 @@
 #include <array>
 #include <filesystem>
 #include <stdexcept>
+#include <vector>
 
 namespace holdfast::test {
 namespace {
 
-void require(CK_RV code, const char* what) {
-  if (code != CKR_OK) throw std::runtime_error(std::string(what) + " answered " + std::to_string(code));
-}
-
-CK_FUNCTION_LIST& softhsm() {
-  void* library = dlopen(SoftHsm::module_path().c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) throw std::runtime_error("SoftHSM cannot be loaded");
-  const auto get_list = reinterpret_cast<CK_C_GetFunctionList>(dlsym(library, "C_GetFunctionList"));
-  CK_FUNCTION_LIST* list = nullptr;
-  require(get_list(&list), "C_GetFunctionList");
-  return *list;
-}
-
 CK_SLOT_ID blank_slot(CK_FUNCTION_LIST& calls) {
   std::array<CK_SLOT_ID, 64> slots{};
   CK_ULONG count = slots.size();
-  require(calls.C_GetSlotList(CK_TRUE, nullptr, &count), "C_GetSlotList");
+  require_ok(calls.C_GetSlotList(CK_TRUE, nullptr, &count), "C_GetSlotList");
   count = slots.size();
-  require(calls.C_GetSlotList(CK_TRUE, slots.data(), &count), "C_GetSlotList");
+  require_ok(calls.C_GetSlotList(CK_TRUE, slots.data(), &count), "C_GetSlotList");
   for (CK_ULONG i = 0; i < count; ++i) {
     CK_TOKEN_INFO info{};
-    require(calls.C_GetTokenInfo(slots[i], &info), "C_GetTokenInfo");
+    require_ok(calls.C_GetTokenInfo(slots[i], &info), "C_GetTokenInfo");
     if ((info.flags & CKF_TOKEN_INITIALIZED) == 0) return slots[i];
   }
   throw std::runtime_error("SoftHSM has no blank slot");
@@ -67,23 +56,40 @@ SoftHsm::~SoftHsm() {
 }
 
 void SoftHsm::add_token(std::string_view label) const {
-  CK_FUNCTION_LIST& calls = softhsm();
+  CK_FUNCTION_LIST& calls = softhsm_functions();
   CK_C_INITIALIZE_ARGS arguments{};
   arguments.flags = CKF_OS_LOCKING_OK;
-  require(calls.C_Initialize(&arguments), "C_Initialize");
+  require_ok(calls.C_Initialize(&arguments), "C_Initialize");
   const CK_SLOT_ID slot = blank_slot(calls);
   std::string so_pin(kSoPin);
   std::string user_pin(kUserPin);
   std::array<CK_BYTE, 32> padded;
   padded.fill(' ');
   std::ranges::copy(label, padded.begin());
-  require(calls.C_InitToken(slot, bytes(so_pin), so_pin.size(), padded.data()), "C_InitToken");
+  require_ok(calls.C_InitToken(slot, bytes(so_pin), so_pin.size(), padded.data()), "C_InitToken");
   CK_SESSION_HANDLE session = 0;
-  require(calls.C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session),
-          "C_OpenSession");
-  require(calls.C_Login(session, CKU_SO, bytes(so_pin), so_pin.size()), "C_Login");
-  require(calls.C_InitPIN(session, bytes(user_pin), user_pin.size()), "C_InitPIN");
-  require(calls.C_Finalize(nullptr), "C_Finalize");
+  require_ok(calls.C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session),
+             "C_OpenSession");
+  require_ok(calls.C_Login(session, CKU_SO, bytes(so_pin), so_pin.size()), "C_Login");
+  require_ok(calls.C_InitPIN(session, bytes(user_pin), user_pin.size()), "C_InitPIN");
+  require_ok(calls.C_Finalize(nullptr), "C_Finalize");
+}
+
+void SoftHsm::add_objects(std::size_t count) const {
+  RawSession(kLabel).make_others();
+  std::vector<std::filesystem::path> originals;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(token_folder())) {
+    if (entry.path().extension() == ".object" &&
+        read_file(entry.path().string()).find("some-other-object") != std::string::npos) {
+      originals.push_back(entry.path());
+    }
+  }
+  if (originals.size() < 2) throw std::runtime_error("SoftHSM keeps its objects otherwise than in files");
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& original = originals[i % originals.size()];
+    const std::string name = "copy-" + std::to_string(originals.size()) + "-" + std::to_string(i) + ".object";
+    std::filesystem::copy_file(original, original.parent_path() / name);
+  }
 }
 
 bool SoftHsm::is_installed() { return access(module_path().c_str(), R_OK) == 0; }

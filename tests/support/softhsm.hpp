@@ -34,6 +34,10 @@ class SoftHsm {
   /// Another token, by the module's own calls: two may have the same label.
   void add_token(std::string_view label) const;
 
+  /// Puts `count` more objects into the token "agents", half of them public keys: SoftHSM keeps each in a file, and a
+  /// copied file is another object. (Made one by one they would take minutes.)
+  void add_objects(std::size_t count) const;
+
   [[nodiscard]] static std::string module_path();  ///< SoftHSM itself
   [[nodiscard]] static std::string shim_path();    ///< libholdfast-shim.so in front of it
   [[nodiscard]] static std::string lying_path();   ///< libholdfast-lying.so in front of it

@@ -29,13 +29,16 @@ Answer tell_health(Store& store) {
 
 Answer Authority::answer(const Request& request) {
   const std::string_view path = request.path;
-  // A proxy asks with the method of the request it guards.
-  if (path == "/verify") return check_header(request, store_, rules_.window_seconds, clock_.wall());
+  const bool is_under_base = path.starts_with(base_path_);
+  const std::string_view below = is_under_base ? path.substr(base_path_.size()) : std::string_view();
+  // A proxy asks with the method of the request it guards. Under the base path too, so that who has only that URL
+  // can ask as well.
+  if (path == "/verify" || below == "/verify")
+    return check_header(request, store_, rules_.window_seconds, clock_.wall());
   if (path == "/healthz") {
     return request.method == "GET" || request.method == "HEAD" ? tell_health(store_) : refuse_method("GET, HEAD");
   }
-  if (!path.starts_with(base_path_)) return refuse_path();
-  return answer_agent_path(request, path.substr(base_path_.size()));
+  return is_under_base ? answer_agent_path(request, below) : refuse_path();
 }
 
 Answer Authority::answer_agent_path(const Request& request, std::string_view path) {

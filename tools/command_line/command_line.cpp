@@ -263,8 +263,9 @@ class Reader {
       wrong("the arguments of '" + joined(program_.name, words_) + "' cannot be read", hint());
       return;
     }
-    for (std::size_t i = 0; i < command.options.size(); ++i)
+    for (std::size_t i = 0; i < command.options.size(); ++i) {
       take(command.options[i], bound[i]->count(), option_values[i]);
+    }
     take_positionals(positional_values);
   }
 

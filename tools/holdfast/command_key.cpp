@@ -32,8 +32,8 @@ std::string dropped_in_words(const hal::KeyAttributeSet& dropped) {
   std::string names;
   for (std::size_t i = 0; i < hal::kKeyAttributeCount; ++i) {
     const auto attribute = static_cast<hal::KeyAttribute>(i);
-    if (dropped.contains(attribute))
-      names += (names.empty() ? "" : ", ") + std::string(hal::attribute_name(attribute));
+    if (!dropped.contains(attribute)) continue;
+    names += (names.empty() ? "" : ", ") + std::string(hal::attribute_name(attribute));
   }
   return names;
 }
@@ -72,13 +72,11 @@ Result<void> admit(hal::KeyDevice& device, const hal::MadeKey& made, KeyProfile 
   const Result<void> verdict = check_key_policy(made.description, profile);
   if (verdict) return {};
   hal::KeyInventory* inventory = device.key_inventory();
-  if (inventory == nullptr || !inventory->destroy(made.handle)) {
-    Error error = verdict.error();
-    return std::move(error).with_hint("the token cannot hold such a key; the refused key is still on it: delete it");
-  }
+  const bool is_removed = inventory != nullptr && inventory->destroy(made.handle).has_value();
   Error error = verdict.error();
-  return std::move(error).with_hint(
-      "the token cannot hold a key as the profile demands; the one made was removed again");
+  error.hint = is_removed ? "the token cannot hold a key as the profile demands; the one made was removed again"
+                          : "the token cannot hold such a key; the refused key is still on it: delete it";
+  return error;
 }
 
 Result<void> generate_key(Terminal& terminal, const Arguments& arguments) {
@@ -190,7 +188,11 @@ Result<void> delete_key(Terminal& terminal, const Arguments& arguments) {
     const std::string question = "Delete key '" + std::string(key.description.label.view()) + "' on token '" +
                                  std::string(key.token.label.view()) + "' for good?";
     const bool is_agreed = HOLDFAST_TRY(terminal.confirm(question));
-    if (!is_agreed) return wrong_value("the deletion was not confirmed", "answer y, or give --yes");
+    if (!is_agreed) {
+      return failure(Status::permission_denied, Layer::core, "asking for consent")
+          .about("the deletion was not confirmed")
+          .with_hint("nothing was deleted; answer y, or give --yes");
+    }
   }
   HOLDFAST_TRY(inventory->destroy(key.handle));
   Report report;

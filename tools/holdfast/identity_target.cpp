@@ -22,11 +22,12 @@ constexpr off_t kRoomNeeded = 64L * 1024;  // the largest identity file
 Error system_failure(int code, const std::string& path, std::string_view why) {
   Status status = Status::file_invalid;
   if (code == EACCES || code == EPERM || code == EROFS) status = Status::permission_denied;
-  if (code == ENOSPC || code == EDQUOT || code == EMFILE) status = Status::resource_exhausted;
+  if (code == ENOSPC || code == EDQUOT || code == EFBIG || code == EMFILE) status = Status::resource_exhausted;
   Error error = failure(status, Layer::system, kChecking);
   error.native = static_cast<std::uint64_t>(code);
   error.native_name = ::strerrorname_np(code);
-  return std::move(error).about(path + " " + std::string(why));
+  error.detail.append(path + " " + std::string(why));
+  return error;
 }
 
 // Removes the trial file on every way out.
@@ -81,15 +82,20 @@ Result<IdentityTarget> prepare_identity_target(std::string_view given) {
 }
 
 Result<FoundIdentity> read_identity(std::string_view given) {
-  std::string path = given.empty() ? HOLDFAST_TRY(find_identity_file()) : HOLDFAST_TRY(absolute_path(given));
-  Result<Identity> identity = load_identity(path);
-  if (!identity) {
-    Error error = identity.error();
-    const bool is_missing = error.native == ENOENT && error.layer == Layer::system;
-    if (is_missing) error.hint = "name the file with --identity-file, or make one with: holdfast agent register";
+  constexpr const char* kMakeOne = "name the file with --identity-file, or make one with: holdfast agent register";
+  Result<std::string> path = given.empty() ? find_identity_file() : absolute_path(given);
+  if (!path) {
+    Error error = path.error();
+    error.hint = kMakeOne;
     return error;
   }
-  return FoundIdentity{std::move(path), std::move(identity).value()};
+  Result<Identity> identity = load_identity(*path);
+  if (!identity) {
+    Error error = identity.error();
+    if (error.native == ENOENT && error.layer == Layer::system) error.hint = kMakeOne;
+    return error;
+  }
+  return FoundIdentity{std::move(path).value(), std::move(identity).value()};
 }
 
 }  // namespace holdfast::tool

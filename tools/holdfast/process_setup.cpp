@@ -24,8 +24,11 @@ void set_up_process() noexcept {
   prctl(PR_SET_DUMPABLE, 0);
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
-  unsetenv("SSLKEYLOGFILE");  // libcurl would write the session keys of every connection to it
+  // libcurl would write the session keys of every connection to it.
+  unsetenv("SSLKEYLOGFILE");  // NOLINT(concurrency-mt-unsafe): there is one thread yet
+  // A reader that went away and a file size limit are then errors of write(2), which are reported.
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   umask(umask(0) | (S_IWGRP | S_IWOTH));
 }
 

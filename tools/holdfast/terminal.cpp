@@ -105,8 +105,9 @@ void Terminal::configure(bool is_json, bool is_quiet) {
   is_json_ = is_json;
   is_quiet_ = is_quiet;
   const bool is_terminal = isatty(STDERR_FILENO) == 1;
-  const char* no_colour = ::getenv("NO_COLOR");  // https://no-color.org: set and not empty
-  const char* kind = ::getenv("TERM");
+  // There is one thread here. https://no-color.org: set and not empty.
+  const char* no_colour = ::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe)
+  const char* kind = ::getenv("TERM");           // NOLINT(concurrency-mt-unsafe)
   const bool is_plain =
       (no_colour != nullptr && *no_colour != '\0') || kind == nullptr || std::string_view(kind) == "dumb";
   is_coloured_ = is_terminal && !is_plain && !is_json;
@@ -212,13 +213,12 @@ int Terminal::finish(int exit_code) {
   if (is_written) return exit_code;
   const int code = errno;
   Error error = failure(code == ENOSPC ? Status::resource_exhausted : Status::file_invalid, Layer::system,
-                        "writing to standard output");
+                        "writing to standard output")
+                    .about("standard output did not take the result")
+                    .with_hint("check where standard output goes: a full disk, or a reader that ended early");
   error.native = static_cast<std::uint64_t>(code);
   error.native_name = ::strerrorname_np(code);
-  const int failed =
-      fail(std::move(error)
-               .about("standard output did not take the result")
-               .with_hint("check where standard output goes: a full disk, or a reader that ended early"));
+  const int failed = fail(error);
   return exit_code == 0 ? failed : exit_code;
 }
 

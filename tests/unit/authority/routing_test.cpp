@@ -43,6 +43,7 @@ TEST_F(RoutingTest, NamesTheMethodsAPathTakes) {
 TEST_F(RoutingTest, VerifiesUnderEveryMethod) {
   for (const char* method : {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}) {
     EXPECT_EQ(status_of(method, "/verify"), 401) << method;
+    EXPECT_EQ(status_of(method, "/api/accounts/verify"), 401) << method;
   }
 }
 

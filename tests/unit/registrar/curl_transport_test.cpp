@@ -55,7 +55,14 @@ void fake_cleanup(CURL*) { --fake.handles; }
 CURLcode fake_setopt(CURL*, CURLoption option, ...) {
   if (++fake.setopt_calls == fake.fail_setopt_at) return fake.setopt_code;
   va_list arguments;
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wvarargs"  // the enumeration is libcurl's signature, which this one must have
+#endif
   va_start(arguments, option);
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
   const int kind = static_cast<int>(option) / 10'000 * 10'000;
   if (kind == CURLOPTTYPE_LONG) {
     fake.numbers[option] = va_arg(arguments, long);

@@ -251,6 +251,20 @@ TEST_F(SignerCoreTest, AWrongSignatureStopsTheSignerForGood) {
   EXPECT_EQ(token_.script().calls(), calls) << "the device is not asked again";
 }
 
+TEST_F(SignerCoreTest, ThreadsThatWaitedForAWrongSignatureStopAsWell) {
+  open();
+  token_.hang();
+  token_.script().spoil_signatures(SignatureFault::wrong, 1);
+  std::array<Answer, 4> answers;
+  std::vector<std::thread> threads;
+  for (Answer& answer : answers) threads.emplace_back([&] { answer = ask(*core_, task_); });
+  clock_.await_blocked(answers.size());
+  token_.release();
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(std::ranges::count(answers, Status::signature_mismatch, &Answer::status), std::ssize(answers));
+  EXPECT_EQ(signatures(), 1U);
+}
+
 TEST_F(SignerCoreTest, AWrongTaskRegistrationStopsTheSignerToo) {
   open();
   token_.script().spoil_signatures(SignatureFault::wrong, 1);
