@@ -229,6 +229,7 @@ Result<KeyHandle> Device::find_key(const KeySelector& selector, BootTime deadlin
       if (selector.public_key && found.object.public_area.point() != selector.public_key) {
         return failure(Status::key_changed, Layer::tpm2, kFinding);
       }
+      if (refusal_.status != Status::ok) return refusal_;
       if (access_ == DeviceAccess::sign && needs_auth_value(found) && auth_.empty()) {
         return failure(Status::pin_required, Layer::tpm2, kFinding).about("the key has an auth value");
       }

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace holdfast::test {
 namespace {
 
@@ -68,6 +70,62 @@ TEST_F(Tpm2Key, WithAnAuthValueSignsThroughASaltedSession) {
     }
     EXPECT_TRUE(device->reset(kNoDeadline));
     EXPECT_TRUE(sign(*device, find(*device), key)) << "the auth value is kept for after a reset";
+  }
+}
+
+TEST_F(Tpm2Key, PersistentOnesAreListedToldApartAndNamed) {
+  for (const char* handle : {"0x81000060", "0x81000061"}) {
+    const DevicePtr device = open(tpm_->handle_uri(handle));
+    generate(*device);
+  }
+  const DevicePtr device = open(tpm_->token_uri());
+  std::vector<hal::KeyDescription> keys(1);
+  EXPECT_EQ(must(device->key_inventory()->list(keys)), 2U) << "counts what it cannot show";
+  EXPECT_EQ(keys[0].label.view(), "0x81000060");
+  EXPECT_NE(keys[0].uri.view().find("tpm2:handle=0x81000060?tcti="), std::string_view::npos) << keys[0].uri.view();
+  const auto found = device->find_key({}, kNoDeadline);
+  ASSERT_EQ(found.status(), Status::ambiguous_match);
+  EXPECT_NE(found.error().detail.view().find("0x81000060, 0x81000061"), std::string_view::npos);
+  const auto made = device->key_generator()->generate({.scheme = Scheme::es256, .label = {}, .id = {}}, kNoDeadline);
+  EXPECT_EQ(made.status(), Status::invalid_uri) << "it names no key to make";
+}
+
+TEST_F(Tpm2Key, NamesAndIdsOfOtherKindsAreRefused) {
+  constexpr std::array kId{std::byte{1}};
+  const DevicePtr device = open(tpm_->file_uri("agent"));
+  EXPECT_EQ(
+      device->key_generator()->generate({.scheme = Scheme::es256, .label = "x", .id = {}}, kNoDeadline).status(),
+      Status::invalid_argument);
+  EXPECT_EQ(
+      device->key_generator()->generate({.scheme = Scheme::es256, .label = {}, .id = kId}, kNoDeadline).status(),
+      Status::invalid_argument);
+  const DevicePtr closed = [&] {
+    device->close();
+    return open(tpm_->handle_uri("0x81000001"));
+  }();
+  EXPECT_EQ(closed->key_generator()->generate({.scheme = Scheme::es256, .label = {}, .id = {}}, kNoDeadline).status(),
+            Status::invalid_uri)
+      << "the storage root's own handle";
+}
+
+TEST_F(Tpm2Key, WithoutOnesFileIsStillUsableUntilItIsLookedForAgain) {
+  const DevicePtr device = open(tpm_->file_uri("agent"));
+  const PublicKey key = *generate(*device).description.public_key;
+  const hal::KeyHandle handle = find(*device);
+  ASSERT_EQ(tpm_->run("rm agent.pem"), 0);
+  EXPECT_TRUE(sign(*device, handle, key)) << "after open no file is touched (P4)";
+  EXPECT_EQ(device->find_key({}, kNoDeadline).status(), Status::key_not_found);
+}
+
+TEST_F(Tpm2Key, SeveralInUseTakeTurnsInTheTpm) {
+  const DevicePtr device = open(tpm_->file_uri("agent"));
+  const hal::MadeKey made = generate(*device);
+  const PublicKey key = *made.description.public_key;
+  const hal::KeyHandle found = find(*device);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(sign(*device, made.handle, key));
+    EXPECT_TRUE(sign(*device, found, key));
+    EXPECT_TRUE(device->export_probe()->try_export(Scheme::es256, kNoDeadline));
   }
 }
 
