@@ -19,7 +19,7 @@ Result<int> quarter(int value) {
 }
 
 Result<void> check(int value) {
-  HOLDFAST_TRY(half(value));
+  (void)HOLDFAST_TRY(half(value));
   return {};
 }
 
