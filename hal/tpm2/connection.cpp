@@ -80,7 +80,7 @@ Result<Connection::Message> Connection::exchange(std::span<const std::byte> byte
     if (code != TSS2_RC_SUCCESS) {
       is_broken_ = true;
       Error error = native_failure(code, doing);
-      if (error.status == Status::device_fault) error.status = Status::device_gone;
+      error.status = Status::device_gone;  // whatever it was, only a new connection helps
       return error;
     }
     shield.trust();

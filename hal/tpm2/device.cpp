@@ -124,6 +124,7 @@ Result<void> Device::reset(BootTime deadline) noexcept {
     root_.release();
     salt_.reset();
     auto done = connect();
+    if (done) flush_strays();
     if (done || done.status() != Status::token_not_found) return done;
     Error error = done.error();
     error.status = Status::device_gone;
@@ -252,6 +253,7 @@ Result<KeyDescription> Device::describe(KeyHandle handle) noexcept {
     auto now = read_public(connection_, key->object.handle, kNoDeadline);
     if (!now && is_lost_handle(static_cast<ResponseCode>(now.error().native))) {
       forget_objects();
+      flush_strays();
       drop(handle);
       return failure(Status::stale_key, Layer::tpm2, "describing a key");
     }
@@ -326,13 +328,32 @@ void Device::drop_all_keys() noexcept {
   for (KeySlot& slot : keys_) slot.generation = 0;
 }
 
-// Everything transient was lost with the connection or the TPM's state.
+// Everything transient was lost with the connection or the TPM's state, or so it seems.
 void Device::forget_objects() noexcept {
   for (KeySlot& slot : keys_) {
-    if (!slot.key.is_persistent()) slot.key.object.handle = 0;
+    if (slot.key.is_persistent() || slot.key.object.handle == 0) continue;
+    stray(slot.key.object);
+    slot.key.object.handle = 0;
   }
+  if (root_.is_there() && !root_.is_persistent()) stray(root_.object());
   root_.forget();
   salt_.reset();
+}
+
+void Device::stray(const LoadedObject& object) noexcept {
+  const auto free = std::ranges::find(strays_, 0U, &LoadedObject::handle);
+  if (free != strays_.end()) *free = object;
+}
+
+// Where no resource manager cleans up behind a broken connection, what we had may still be there: it is ours if it
+// has our object's name.
+void Device::flush_strays() noexcept {
+  for (LoadedObject& object : strays_) {
+    if (object.handle == 0) continue;
+    const auto now = read_public(connection_, object.handle, kNoDeadline);
+    if (now && now->name == object.name) connection_.flush(object.handle);
+    object = {};
+  }
 }
 
 void Device::release_root() noexcept {
@@ -365,6 +386,7 @@ Result<Signature> Device::sign(KeyHandle handle, Scheme scheme, std::span<const 
     if (is_lost_handle(static_cast<ResponseCode>(signature.error().native))) {
       // The TPM was reset, or somebody flushed or evicted what is not theirs: the key must be found again.
       forget_objects();
+      flush_strays();
       drop(handle);
       return native_failure(static_cast<ResponseCode>(signature.error().native), Status::stale_key, kSigning);
     }

@@ -106,6 +106,8 @@ class Device final : public KeyDevice {
   void unload(FoundKey& key) noexcept;
   void drop_all_keys() noexcept;
   void forget_objects() noexcept;
+  void stray(const LoadedObject& object) noexcept;
+  void flush_strays() noexcept;
 
   const DeviceAccess access_;
   Clock& clock_;
@@ -115,6 +117,8 @@ class Device final : public KeyDevice {
   Connection connection_;
   StorageRoot root_{connection_};
   std::optional<Salt> salt_;
+  // What we had in the TPM when the connection broke: one key and the root at most.
+  std::array<LoadedObject, 2> strays_;
   bool is_auth_proven_ = false;
   Error refusal_;
   std::atomic<bool> is_closed_{false};
