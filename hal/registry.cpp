@@ -4,6 +4,9 @@
 #ifdef HOLDFAST_WITH_PKCS11
 #include "hal/pkcs11/backend.hpp"
 #endif
+#ifdef HOLDFAST_WITH_TPM2
+#include "hal/tpm2/backend.hpp"
+#endif
 
 namespace holdfast::hal {
 namespace {
@@ -23,7 +26,11 @@ constexpr std::array kBackends{
 #else
     Backend{"pkcs11:", open_not_built, list_not_built, init_not_built},
 #endif
+#ifdef HOLDFAST_WITH_TPM2
+    Backend{"tpm2:", tpm2::open_device, tpm2::list_tokens, tpm2::init_token},
+#else
     Backend{"tpm2:", open_not_built, list_not_built, init_not_built},
+#endif
 };
 
 }  // namespace

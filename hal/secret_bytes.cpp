@@ -16,7 +16,10 @@ std::size_t mapped_size(std::size_t capacity) noexcept {
 
 }  // namespace
 
-void wipe(std::span<std::byte> bytes) noexcept { explicit_bzero(bytes.data(), bytes.size()); }
+void wipe(std::span<std::byte> bytes) noexcept {
+  if (!bytes.empty())
+    explicit_bzero(bytes.data(), bytes.size());  // null is not for explicit_bzero, not even for nothing
+}
 
 Result<SecretBytes> SecretBytes::allocate(std::size_t capacity) noexcept {
   const std::size_t size = mapped_size(capacity == 0 ? 1 : capacity);

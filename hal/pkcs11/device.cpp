@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/pkcs11/device.hpp"
 
+#include "hal/display.hpp"
 #include "hal/pkcs11/backend.hpp"
-#include "hal/pkcs11/display.hpp"
 #include "hal/pkcs11/errors.hpp"
 #include "hal/pkcs11/module_choice.hpp"
 

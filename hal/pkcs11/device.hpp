@@ -3,13 +3,13 @@
 
 #include "hal/fork_guard.hpp"
 #include "hal/key_device.hpp"
+#include "hal/pipe_shield.hpp"
 #include "hal/pkcs11/export_attempts.hpp"
 #include "hal/pkcs11/key_generation.hpp"
 #include "hal/pkcs11/key_inventory.hpp"
 #include "hal/pkcs11/key_search.hpp"
 #include "hal/pkcs11/login.hpp"
 #include "hal/pkcs11/module.hpp"
-#include "hal/pkcs11/pipe_shield.hpp"
 #include "hal/pkcs11/session_pool.hpp"
 #include "hal/pkcs11/token.hpp"
 

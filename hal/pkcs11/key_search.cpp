@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/pkcs11/key_search.hpp"
 
-#include "hal/pkcs11/display.hpp"
+#include "hal/display.hpp"
 #include "hal/pkcs11/errors.hpp"
 
 namespace holdfast::hal::pkcs11 {

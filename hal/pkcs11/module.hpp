@@ -5,7 +5,7 @@
 #include "hal/pkcs11/call_gate.hpp"
 #include "hal/pkcs11/cryptoki.hpp"
 #include "hal/pkcs11/module_config.hpp"
-#include "hal/pkcs11/turnstile.hpp"
+#include "hal/turnstile.hpp"
 
 namespace holdfast::hal::pkcs11 {
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "hal/display.hpp"
+#include "hal/pipe_shield.hpp"
 #include "hal/pkcs11/backend.hpp"
-#include "hal/pkcs11/display.hpp"
 #include "hal/pkcs11/errors.hpp"
 #include "hal/pkcs11/login.hpp"
 #include "hal/pkcs11/module.hpp"
 #include "hal/pkcs11/module_choice.hpp"
-#include "hal/pkcs11/pipe_shield.hpp"
 #include "hal/pkcs11/token.hpp"
 
 namespace holdfast::hal::pkcs11 {

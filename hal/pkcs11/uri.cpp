@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/pkcs11/uri.hpp"
 
-#include "hal/pkcs11/display.hpp"
+#include "hal/display.hpp"
 
 #include <p11-kit/uri.h>
 

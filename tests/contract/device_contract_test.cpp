@@ -33,6 +33,10 @@ std::vector<BackendUnderTest> backends_under_test() {
 #ifdef HOLDFAST_WITH_PKCS11
   backends.push_back(softhsm_backend());
 #endif
+#ifdef HOLDFAST_WITH_TPM2
+  backends.push_back(swtpm_backend());
+  backends.push_back(protected_swtpm_backend());
+#endif
   return backends;
 }
 

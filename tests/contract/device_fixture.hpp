@@ -41,6 +41,8 @@ struct BackendUnderTest {
 
 [[nodiscard]] BackendUnderTest fake_backend();
 [[nodiscard]] BackendUnderTest softhsm_backend();
+[[nodiscard]] BackendUnderTest swtpm_backend();            ///< keys in files, without an auth value
+[[nodiscard]] BackendUnderTest protected_swtpm_backend();  ///< the same with one
 
 /// What a back end does not take part in, and why. A row whose test does not exist fails the suite.
 struct Skip {
@@ -52,6 +54,24 @@ struct Skip {
 inline constexpr std::array kSkips{
     Skip{"softhsm", "WaitingForASessionEndsAtTheDeadline", "its signatures take microseconds and cannot be held up"},
     Skip{"softhsm", "AnImportedKeySigns", "the PKCS#11 back end does not import keys yet"},
+    Skip{"swtpm", "AMissingKeyIsNotFound", "a TPM key is called by its file; tpm2_key_test asks for a missing one"},
+    Skip{"swtpm", "TwoKeysAreAmbiguousAndNamed", "a file holds one key; tpm2_key_test does it with persistent ones"},
+    Skip{"swtpm", "TheUriOfADescriptionNamesExactlyThatKey",
+         "a file holds one key; tpm2_key_test does it with persistent ones"},
+    Skip{"swtpm", "AnIdThatIsTakenIsNotUsedAgain", "a TPM key's id is its name, which nobody chooses"},
+    Skip{"swtpm", "TheInventoryCountsWhatItCannotShow",
+         "a file holds one key; tpm2_key_test does it with persistent ones"},
+    Skip{"swtpm", "AnImportedKeySigns", "the TPM back end makes keys and imports none"},
+    Skip{"swtpm_auth", "AMissingKeyIsNotFound",
+         "a TPM key is called by its file; tpm2_key_test asks for a missing one"},
+    Skip{"swtpm_auth", "TwoKeysAreAmbiguousAndNamed",
+         "a file holds one key; tpm2_key_test does it with persistent ones"},
+    Skip{"swtpm_auth", "TheUriOfADescriptionNamesExactlyThatKey",
+         "a file holds one key; tpm2_key_test does it with persistent ones"},
+    Skip{"swtpm_auth", "AnIdThatIsTakenIsNotUsedAgain", "a TPM key's id is its name, which nobody chooses"},
+    Skip{"swtpm_auth", "TheInventoryCountsWhatItCannotShow",
+         "a file holds one key; tpm2_key_test does it with persistent ones"},
+    Skip{"swtpm_auth", "AnImportedKeySigns", "the TPM back end makes keys and imports none"},
 };
 
 }  // namespace holdfast::contract

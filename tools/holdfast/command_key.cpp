@@ -46,6 +46,17 @@ struct GenerateRequest {
 
 Result<GenerateRequest> read_generate_request(const Arguments& arguments) {
   const std::string_view uri = arguments.value("URI");
+  const KeyProfile profile = HOLDFAST_TRY(profile_of(arguments));
+  if (uri.starts_with("tpm2:")) {
+    // A TPM key is called by its file or handle; the back end judges them.
+    const auto file = HOLDFAST_TRY(path_attribute(uri, "file"));
+    const auto handle = HOLDFAST_TRY(path_attribute(uri, "handle"));
+    if (file || handle) return GenerateRequest{"", "", profile};
+    return failure(Status::invalid_uri, Layer::core, "reading the key URI")
+        .about("it names no key")
+        .with_hint(
+            "name the key to be made: tpm2:file=/PATH/key.pem, or tpm2:handle=0x81000010 for a persistent one");
+  }
   const auto label = HOLDFAST_TRY(path_attribute(uri, "object"));
   if (!label || label->empty()) {
     return failure(Status::invalid_uri, Layer::core, "reading the key URI")
@@ -53,7 +64,6 @@ Result<GenerateRequest> read_generate_request(const Arguments& arguments) {
         .with_hint("name the key to be made in the URI: pkcs11:token=LABEL;object=NAME");
   }
   const auto id = HOLDFAST_TRY(path_attribute(uri, "id"));
-  const KeyProfile profile = HOLDFAST_TRY(profile_of(arguments));
   return GenerateRequest{*label, id.value_or(""), profile};
 }
 
@@ -64,7 +74,8 @@ Result<void> refuse_second_key(hal::KeyDevice& device, const std::string& label)
   if (count == 0) return {};
   return failure(Status::already_exists, Layer::core, "looking for a key of that name")
       .about(label)
-      .with_hint("choose another object=, or see the one that is there with: holdfast key show URI");
+      .with_hint(
+          "choose another object=, file= or handle=, or see the one that is there with: holdfast key show URI");
 }
 
 // A key that the gate refuses is not left behind.

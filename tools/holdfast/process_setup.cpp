@@ -26,6 +26,8 @@ void set_up_process() noexcept {
   setrlimit(RLIMIT_CORE, &none);
   // libcurl would write the session keys of every connection to it.
   unsetenv("SSLKEYLOGFILE");  // NOLINT(concurrency-mt-unsafe): there is one thread yet
+  // tpm2-tss writes lines of its own to standard error for what our messages say; whoever wants them asks for them.
+  setenv("TSS2_LOG", "all+none", 0);  // NOLINT(concurrency-mt-unsafe)
   // A reader that went away and a file size limit are then errors of write(2), which are reported.
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);

@@ -17,6 +17,7 @@ TEST(Registry, NamesEveryBackEndOnce) {
   }
 }
 
+#ifdef HOLDFAST_WITHOUT_TPM2
 TEST(Registry, ABackEndLeftOutSaysSo) {
   DeviceOptions options;
   options.uri = "tpm2:handle=0x81000001";
@@ -24,6 +25,15 @@ TEST(Registry, ABackEndLeftOutSaysSo) {
   EXPECT_EQ(backends()[1].list_tokens(options, {}).status(), Status::backend_not_built);
   EXPECT_EQ(backends()[1].init_token({}).status(), Status::backend_not_built);
 }
+#else
+TEST(Registry, ATpmUriReachesItsBackEnd) {
+  DeviceOptions options;
+  options.uri = "tpm2:handle=1";
+  const auto device = open_device(options);
+  EXPECT_EQ(device.status(), Status::invalid_uri);
+  EXPECT_EQ(device.error().layer, Layer::tpm2);
+}
+#endif
 
 TEST(Registry, AnUnknownSchemeIsNoUri) {
   for (const std::string_view uri : {"", "pkcs11", "PKCS11:token=x", "file:/x", " pkcs11:"}) {

@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <time.h>
 
-namespace holdfast::hal::pkcs11 {
+namespace holdfast::hal {
 
 /// Keeps SIGPIPE from the process while a module is called: p11-kit's remote client writes to a socket without
 /// MSG_NOSIGNAL (0.24 to 0.26), so that a helper which went away would kill the agent host instead of
@@ -38,4 +38,4 @@ class PipeShield {
   bool is_suspected_ = true;
 };
 
-}  // namespace holdfast::hal::pkcs11
+}  // namespace holdfast::hal

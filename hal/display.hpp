@@ -8,7 +8,7 @@
 #include <string_view>
 
 /// How what a token says is shown to people.
-namespace holdfast::hal::pkcs11 {
+namespace holdfast::hal {
 
 /// Appends `text` with what a terminal or a log would act upon (control characters, broken UTF-8) shown as '?':
 /// labels are the token's, and so hostile. Returns how much of `room` is used then.
@@ -33,4 +33,4 @@ void append_hex(FixedText<Capacity>& to, std::span<const std::byte> bytes) noexc
 /// True if all of `text` is well-formed UTF-8 without control characters.
 [[nodiscard]] bool is_printable(std::string_view text) noexcept;
 
-}  // namespace holdfast::hal::pkcs11
+}  // namespace holdfast::hal

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/pkcs11/turnstile.hpp"
+#include "hal/turnstile.hpp"
 
 #include <gtest/gtest.h>
 
 #include <thread>
 #include <vector>
 
-namespace holdfast::hal::pkcs11 {
+namespace holdfast::hal {
 namespace {
 
 TEST(Turnstile, lets_one_in_at_a_time) {
@@ -49,4 +49,4 @@ TEST(Turnstile, forgets_a_holder_that_a_fork_left_behind) {
 }
 
 }  // namespace
-}  // namespace holdfast::hal::pkcs11
+}  // namespace holdfast::hal

@@ -3,7 +3,7 @@
 
 #include "hal/clock.hpp"
 
-namespace holdfast::hal::pkcs11 {
+namespace holdfast::hal {
 
 /// Lets one thread in at a time, and the others wait until a deadline on the given clock.
 class Turnstile {
@@ -51,4 +51,4 @@ class Turn {
   bool is_in_;
 };
 
-}  // namespace holdfast::hal::pkcs11
+}  // namespace holdfast::hal

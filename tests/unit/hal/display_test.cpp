@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/pkcs11/display.hpp"
+#include "hal/display.hpp"
 
 #include <gtest/gtest.h>
 
-namespace holdfast::hal::pkcs11 {
+namespace holdfast::hal {
 namespace {
 
 std::string_view shown(std::string_view text) {
@@ -52,4 +52,4 @@ TEST(Display, writes_hex) {
 }
 
 }  // namespace
-}  // namespace holdfast::hal::pkcs11
+}  // namespace holdfast::hal

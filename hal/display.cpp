@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/pkcs11/display.hpp"
+#include "hal/display.hpp"
 
-namespace holdfast::hal::pkcs11 {
+namespace holdfast::hal {
 namespace {
 
 // The length of the well-formed UTF-8 sequence at the beginning of `text` (Unicode 15 table 3-7), 0 if there is none.
@@ -53,4 +53,4 @@ bool is_printable(std::string_view text) noexcept {
   return true;
 }
 
-}  // namespace holdfast::hal::pkcs11
+}  // namespace holdfast::hal

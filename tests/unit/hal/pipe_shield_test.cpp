@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/pkcs11/pipe_shield.hpp"
+#include "hal/pipe_shield.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include <array>
 
-namespace holdfast::hal::pkcs11 {
+namespace holdfast::hal {
 namespace {
 
 void write_into_broken_pipe() {
@@ -49,4 +49,4 @@ TEST(PipeShield, leaves_a_signal_that_the_host_blocks_to_the_host) {
 }
 
 }  // namespace
-}  // namespace holdfast::hal::pkcs11
+}  // namespace holdfast::hal

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hal/fork_guard.hpp"
+#include "hal/key_device.hpp"
+#include "hal/tpm2/export_attempts.hpp"
+#include "hal/tpm2/key_file.hpp"
+#include "hal/tpm2/key_generation.hpp"
+#include "hal/tpm2/key_inventory.hpp"
+#include "hal/tpm2/lockout.hpp"
+#include "hal/tpm2/storage_root.hpp"
+#include "hal/turnstile.hpp"
+
+namespace holdfast::hal::tpm2 {
+
+/// A key and where it comes from.
+struct FoundKey {
+  /// How it is got into the TPM again: from its file, or it stays there.
+  std::optional<KeyFile> file;
+  /// Handle 0 while it is not in the TPM.
+  LoadedObject object;
+  Name root_name;  ///< of the storage root it was loaded under; empty if none was needed
+  KeyUri uri;      ///< names exactly this key
+
+  [[nodiscard]] bool is_persistent() const noexcept { return !file.has_value(); }
+};
+
+/// A TPM, and the keys of it that are in use.
+///
+/// A TPM does one thing at a time, so every call takes the device's turn. Of our keys one at most is a transient
+/// object in the TPM, besides the storage root while a session needs it: the smallest TPMs have three slots, and what
+/// fits without a resource manager fits everywhere.
+class Device final : public KeyDevice {
+ public:
+  [[nodiscard]] static Result<DevicePtr> open(const DeviceOptions& options) noexcept;
+
+  Result<KeyHandle> find_key(const KeySelector& selector, BootTime deadline) noexcept override;
+  Result<KeyDescription> describe(KeyHandle key) noexcept override;
+  Result<Signature> sign(KeyHandle key, Scheme scheme, std::span<const std::byte> input,
+                         BootTime deadline) noexcept override;
+  Result<void> reset(BootTime deadline) noexcept override;
+  Result<TokenDescription> describe_token() noexcept override;
+  KeyGenerator* key_generator() noexcept override { return can_write() ? &generation_ : nullptr; }
+  KeyInventory* key_inventory() noexcept override { return &inventory_; }
+  ExportProbe* export_probe() noexcept override { return can_write() ? &export_ : nullptr; }
+  void close() noexcept override;
+
+  // ---- for the device's abilities; all but `visit` with its turn ----
+
+  /// Runs `work()`, which returns a Result, with the device's turn.
+  template <typename Work>
+  auto visit(BootTime deadline, Work work) noexcept -> decltype(work()) {
+    HOLDFAST_TRY(check_usable());
+    const Turn turn(turnstile_, clock_, deadline);
+    if (!turn) return failure(Status::deadline_exceeded, Layer::tpm2, "waiting for the TPM");
+    auto result = work();
+    if (!connection_.is_usable()) forget_objects();
+    return result;
+  }
+
+  [[nodiscard]] Connection& connection() noexcept { return connection_; }
+  [[nodiscard]] StorageRoot& root() noexcept { return root_; }
+  [[nodiscard]] const KeyUri& uri() const noexcept { return uri_; }
+  [[nodiscard]] bool can_write() const noexcept { return access_ == DeviceAccess::provision; }
+  [[nodiscard]] std::span<const std::byte> auth_value() const noexcept { return auth_.reveal({}); }
+  [[nodiscard]] const Name& pinned_root() const noexcept { return uri_.srk_name; }
+
+  /// The salt for sessions to the storage root, which is there; made when it is first asked for.
+  [[nodiscard]] Result<const Salt*> salt() noexcept;
+  /// Makes room: takes our keys out of the TPM, to be loaded again when they are used.
+  void unload_keys() noexcept;
+  /// Reads a key file and loads its key.
+  [[nodiscard]] Result<FoundKey> load_file(std::string_view path, BootTime deadline) noexcept;
+  [[nodiscard]] Result<FoundKey> read_persistent(std::uint32_t handle, BootTime deadline) noexcept;
+  /// Gives a key a handle. Found keys take the place of the one found before, so that its handle becomes stale; made
+  /// ones stand beside it.
+  [[nodiscard]] KeyHandle keep(const FoundKey& key, bool is_made) noexcept;
+  /// The key behind a handle, in the TPM; `stale_key`.
+  [[nodiscard]] Result<FoundKey*> use(KeyHandle handle, BootTime deadline) noexcept;
+  void drop(KeyHandle handle) noexcept;
+  [[nodiscard]] Result<KeyDescription> describe(const FoundKey& key) const noexcept;
+  /// The storage root was of use to this call only, unless sessions need it.
+  void release_root() noexcept;
+
+ private:
+  static constexpr std::uint32_t kKeySlots = 4;
+
+  struct KeySlot {
+    std::uint32_t generation = 0;
+    FoundKey key;
+  };
+
+  Device(const DeviceOptions& options, const KeyUri& uri, ForkGuard guard) noexcept;
+  ~Device() = default;
+  static void release(KeyDevice* device) noexcept;
+
+  [[nodiscard]] Result<void> check_usable() const noexcept;
+  [[nodiscard]] Result<void> connect() noexcept;
+  [[nodiscard]] Result<void> read_auth_value(const DeviceOptions& options) noexcept;
+  [[nodiscard]] Result<FoundKey> find(BootTime deadline) noexcept;
+  [[nodiscard]] Result<FoundKey> find_the_only_key(BootTime deadline) noexcept;
+  [[nodiscard]] bool needs_auth_value(const FoundKey& key) const noexcept;
+  [[nodiscard]] Result<Signature> sign_with(FoundKey& key, std::span<const std::byte> digest,
+                                            BootTime deadline) noexcept;
+  [[nodiscard]] Error judge_refusal(const FoundKey& key, const Error& error) noexcept;
+  void unload(FoundKey& key) noexcept;
+  void drop_all_keys() noexcept;
+  void forget_objects() noexcept;
+  void stray(const LoadedObject& object) noexcept;
+  void flush_strays() noexcept;
+
+  const DeviceAccess access_;
+  Clock& clock_;
+  KeyUri uri_;
+  ForkGuard guard_;
+  SecretBytes auth_;
+  Connection connection_;
+  StorageRoot root_{connection_};
+  std::optional<Salt> salt_;
+  // What we had in the TPM when the connection broke: one key and the root at most.
+  std::array<LoadedObject, 2> strays_;
+  bool is_auth_proven_ = false;
+  Error refusal_;
+  std::atomic<bool> is_closed_{false};
+  Turnstile turnstile_;
+  std::uint32_t last_generation_ = 0;
+  std::uint32_t next_made_ = 1;
+  std::array<KeySlot, kKeySlots> keys_;
+  KeyGeneration generation_{*this};
+  KeyListing inventory_{*this};
+  ExportAttempts export_{*this};
+};
+
+}  // namespace holdfast::hal::tpm2

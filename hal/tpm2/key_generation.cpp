@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/tpm2/key_generation.hpp"
+
+#include "hal/tpm2/device.hpp"
+#include "hal/tpm2/token.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace holdfast::hal::tpm2 {
+namespace {
+
+constexpr const char* kGenerating = "making a key";
+// The owner's half of the persistent handles (TCG registry of reserved handles §2.3.1); the root has its own.
+constexpr std::uint32_t kLastOfOwner = 0x817FFFFF;
+
+Error refuse(Status status, std::string_view why) noexcept {
+  return failure(status, Layer::tpm2, kGenerating).about(why);
+}
+
+Result<void> check(const KeySpec& spec, const KeyUri& uri) noexcept {
+  if (uri.file.empty() && !uri.handle) {
+    return refuse(Status::invalid_uri, "it names no key")
+        .with_hint(
+            "name the key to be made: tpm2:file=/PATH/key.pem, or tpm2:handle=0x81000010 for a persistent one");
+  }
+  if (uri.handle && (*uri.handle == kPersistentRoot || *uri.handle > kLastOfOwner)) {
+    return refuse(Status::invalid_uri, "the handle is not one for the owner's keys")
+        .with_hint("choose one from 0x81000010 to 0x817FFFFF that is free: holdfast key list tpm2:");
+  }
+  if (!spec.label.empty() && spec.label != label_of(uri).view()) {
+    return refuse(Status::invalid_argument, "a TPM key has no label of its own: it is called by its file or handle");
+  }
+  if (!spec.id.empty()) return refuse(Status::invalid_argument, "a TPM key's id is its name, which the TPM computes");
+  return {};
+}
+
+Result<void> check_scheme(Scheme scheme) noexcept {
+  if (scheme == Scheme::es256) return {};
+  return refuse(Status::scheme_unsupported, "no TPM offers Ed25519")
+      .with_hint("make an ES256 key (--scheme es256), or keep an Ed25519 key in a PKCS#11 token");
+}
+
+Result<void> refuse_existing(Connection& tpm, const KeyUri& uri, BootTime deadline) noexcept {
+  bool exists = false;
+  if (uri.handle) {
+    const auto found = read_public(tpm, *uri.handle, deadline);
+    if (!found && found.status() != Status::key_not_found) return found.error();
+    exists = found.has_value();
+  } else {
+    char path[kMaxPathSize + 1]{};
+    uri.file.view().copy(path, kMaxPathSize);
+    exists = faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  }
+  if (!exists) return {};
+  return refuse(Status::already_exists, label_of(uri).view());
+}
+
+Result<WrappedKey> create(Device& device, BootTime deadline) noexcept {
+  Connection& tpm = device.connection();
+  const LoadedObject& root = device.root().object();
+  if (device.auth_value().empty()) return create_key(tpm, root, KeyUse::signing, {}, {}, deadline);
+  // The auth value goes to the TPM encrypted: it is read by nobody who listens on the bus.
+  const Salt* salt = HOLDFAST_TRY(device.salt());
+  AuthSession session(tpm);
+  HOLDFAST_TRY(session.start(AuthSession::Kind::hmac, root.handle, *salt, AuthSession::Life::one_command,
+                             AuthSession::Secrecy::first_parameter, deadline));
+  return create_key(tpm, root, KeyUse::signing, device.auth_value(), {&session, {}}, deadline);
+}
+
+Result<FoundKey> make_file(Device& device, const WrappedKey& wrapped, BootTime deadline) noexcept {
+  KeyFile file;
+  file.key = wrapped;
+  file.parent = device.root().parent();
+  file.has_empty_auth = device.auth_value().empty();
+  HOLDFAST_TRY(save_key_file(device.uri().file.view(), file));
+  auto made = device.load_file(device.uri().file.view(), deadline);
+  if (!made) (void)remove_key_file(device.uri().file.view());
+  return made;
+}
+
+Result<FoundKey> make_persistent(Device& device, const WrappedKey& wrapped, BootTime deadline) noexcept {
+  Connection& tpm = device.connection();
+  const std::uint32_t handle = *device.uri().handle;
+  const LoadedObject loaded = HOLDFAST_TRY(load_key(tpm, device.root().object(), wrapped, deadline));
+  const auto kept = evict_control(tpm, loaded.handle, loaded.name.view(), handle, deadline);
+  tpm.flush(loaded.handle);
+  if (!kept) return kept.error();
+  auto made = device.read_persistent(handle, deadline);
+  if (!made) {
+    (void)evict_control(tpm, handle, loaded.name.view(), handle, deadline);
+    return made;
+  }
+  made->root_name = device.root().object().name;
+  made->uri.srk_name = made->root_name;
+  return made;
+}
+
+}  // namespace
+
+Result<MadeKey> KeyGeneration::generate(const KeySpec& spec, BootTime deadline) noexcept {
+  return device_.visit(deadline, [&]() noexcept -> Result<MadeKey> {
+    HOLDFAST_TRY(check(spec, device_.uri()));
+    HOLDFAST_TRY(refuse_existing(device_.connection(), device_.uri(), deadline));
+    HOLDFAST_TRY(check_scheme(spec.scheme));
+    device_.unload_keys();
+    const auto make = [&]() noexcept -> Result<MadeKey> {
+      HOLDFAST_TRY(device_.root().resolve(0, device_.pinned_root(), deadline));
+      const WrappedKey wrapped = HOLDFAST_TRY(create(device_, deadline));
+      const FoundKey key = device_.uri().handle ? HOLDFAST_TRY(make_persistent(device_, wrapped, deadline))
+                                                : HOLDFAST_TRY(make_file(device_, wrapped, deadline));
+      const KeyDescription description = HOLDFAST_TRY(device_.describe(key));
+      return MadeKey{device_.keep(key, true), description, {}};
+    };
+    auto made = make();
+    device_.release_root();
+    return made;
+  });
+}
+
+}  // namespace holdfast::hal::tpm2

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/tpm2/storage_root.hpp"
+
+namespace holdfast::hal::tpm2 {
+namespace {
+
+constexpr const char* kFinding = "finding the storage root";
+
+}  // namespace
+
+Result<LoadedObject> StorageRoot::persistent(std::uint32_t handle, BootTime deadline) noexcept {
+  LoadedObject object = HOLDFAST_TRY(read_public(tpm_, handle, deadline));
+  if (!object.name_matches || !object.public_area.is_storage_root()) {
+    return failure(Status::key_refused, Layer::tpm2, kFinding)
+        .about("the parent is not the standard P-256 storage root");
+  }
+  return object;
+}
+
+Result<LoadedObject> StorageRoot::find(std::uint32_t parent, const Name& pinned, BootTime deadline) noexcept {
+  if (parent != 0 && parent != kOwnerHierarchy) return persistent(parent, deadline);
+  // The persistent root saves the seconds that a hardware TPM takes to make one. For a key whose parent is the
+  // hierarchy it serves only if it is the same key, which only a pinned name can tell beforehand.
+  const bool may_be_persistent = parent == 0 || !pinned.empty();
+  if (may_be_persistent) {
+    const auto found = persistent(kPersistentRoot, deadline);
+    if (found && (pinned.empty() || found->name == pinned)) return *found;
+    if (!found && found.status() != Status::key_not_found && found.status() != Status::key_refused) {
+      return found.error();
+    }
+  }
+  return create_storage_root(tpm_, deadline);
+}
+
+Result<void> StorageRoot::resolve(std::uint32_t parent, const Name& pinned, BootTime deadline) noexcept {
+  release();
+  object_ = HOLDFAST_TRY(find(parent, pinned, deadline));
+  const bool is_standard = object_.name_matches && object_.public_area.is_storage_root();
+  const bool is_pinned = pinned.empty() || object_.name == pinned;
+  if (is_standard && is_pinned) return {};
+  release();
+  if (!is_standard) {
+    return failure(Status::device_fault, Layer::tpm2, kFinding)
+        .about("the TPM made another root than it was asked for");
+  }
+  return failure(Status::key_changed, Layer::tpm2, kFinding)
+      .about("the storage root is not the one pinned in the key's URI (srk-name)")
+      .with_hint("the TPM was exchanged or cleared, or something stands between it and this process: find out which");
+}
+
+void StorageRoot::release() noexcept {
+  if (is_there() && !is_persistent()) tpm_.flush(object_.handle);
+  object_ = {};
+}
+
+}  // namespace holdfast::hal::tpm2

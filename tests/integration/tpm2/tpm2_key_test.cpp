@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/signer/key_policy.hpp"
+#include "tests/integration/tpm2/on_tpm.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace holdfast::test {
+namespace {
+
+using hal::DeviceAccess;
+using hal::DevicePtr;
+using hal::KeyAttribute;
+using hal::kNoDeadline;
+using hal::Tristate;
+
+class Tpm2Key : public OnTpm {};
+
+TEST_F(Tpm2Key, InAFileIsMadeFoundDescribedAndSigns) {
+  DevicePtr device = open(tpm_->file_uri("agent"));
+  const hal::MadeKey made = generate(*device, "agent");
+  const PublicKey key = *made.description.public_key;
+  EXPECT_TRUE(sign(*device, made.handle, key));
+  EXPECT_EQ(made.description.label.view(), "agent");
+  EXPECT_EQ(made.description.id_hex.view().substr(0, 4), "000b");
+  EXPECT_TRUE(check_key_policy(made.description, KeyProfile::strict));
+  device.reset();
+
+  device = open(std::string(made.description.uri.view()), DeviceAccess::sign);
+  const hal::KeyHandle handle = find(*device);
+  const auto description = must(device->describe(handle));
+  EXPECT_EQ(description.public_key, key);
+  EXPECT_EQ(description.uri, made.description.uri);
+  EXPECT_EQ(description.attributes.get(KeyAttribute::no_da), Tristate::yes);
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(sign(*device, handle, key));
+}
+
+TEST_F(Tpm2Key, PersistentIsMadeFoundDescribedAndSigns) {
+  DevicePtr device = open(tpm_->handle_uri("0x81000010"));
+  const hal::MadeKey made = generate(*device);
+  const PublicKey key = *made.description.public_key;
+  EXPECT_TRUE(sign(*device, made.handle, key));
+  EXPECT_EQ(made.description.label.view(), "0x81000010");
+  EXPECT_TRUE(check_key_policy(made.description, KeyProfile::strict));
+  device.reset();
+  tpm_->restart();
+  device = open(std::string(made.description.uri.view()), DeviceAccess::sign);
+  EXPECT_TRUE(sign(*device, find(*device), key));
+  device.reset();
+  device = open(tpm_->handle_uri("0x81000010"));
+  EXPECT_TRUE(device->key_inventory()->destroy(find(*device)));
+  EXPECT_EQ(device->find_key({}, kNoDeadline).status(), Status::key_not_found);
+}
+
+TEST_F(Tpm2Key, WithAnAuthValueSignsThroughASaltedSession) {
+  const std::string pin = pin_file("a rather good auth value");
+  for (const std::string& uri : {tpm_->file_uri("protected"), tpm_->handle_uri("0x81000011")}) {
+    DevicePtr device = open(uri, DeviceAccess::provision, pin);
+    const hal::MadeKey made = generate(*device);
+    const PublicKey key = *made.description.public_key;
+    EXPECT_EQ(made.description.attributes.get(KeyAttribute::no_da), Tristate::no);
+    EXPECT_TRUE(sign(*device, made.handle, key));
+    device.reset();
+    device = open(std::string(made.description.uri.view()), DeviceAccess::sign);
+    const hal::KeyHandle handle = find(*device);
+    for (int i = 0; i < 300; ++i) {
+      const auto done = sign(*device, handle, key);
+      ASSERT_TRUE(done) << told(done.error());
+    }
+    EXPECT_TRUE(device->reset(kNoDeadline));
+    EXPECT_TRUE(sign(*device, find(*device), key)) << "the auth value is kept for after a reset";
+  }
+}
+
+TEST_F(Tpm2Key, PersistentOnesAreListedToldApartAndNamed) {
+  for (const char* handle : {"0x81000060", "0x81000061"}) {
+    const DevicePtr device = open(tpm_->handle_uri(handle));
+    generate(*device);
+  }
+  const DevicePtr device = open(tpm_->token_uri());
+  std::vector<hal::KeyDescription> keys(1);
+  EXPECT_EQ(must(device->key_inventory()->list(keys)), 2U) << "counts what it cannot show";
+  EXPECT_EQ(keys[0].label.view(), "0x81000060");
+  EXPECT_NE(keys[0].uri.view().find("tpm2:handle=0x81000060?tcti="), std::string_view::npos) << keys[0].uri.view();
+  const auto found = device->find_key({}, kNoDeadline);
+  ASSERT_EQ(found.status(), Status::ambiguous_match);
+  EXPECT_NE(found.error().detail.view().find("0x81000060, 0x81000061"), std::string_view::npos);
+  const auto made = device->key_generator()->generate({.scheme = Scheme::es256, .label = {}, .id = {}}, kNoDeadline);
+  EXPECT_EQ(made.status(), Status::invalid_uri) << "it names no key to make";
+}
+
+TEST_F(Tpm2Key, NamesAndIdsOfOtherKindsAreRefused) {
+  constexpr std::array kId{std::byte{1}};
+  const DevicePtr device = open(tpm_->file_uri("agent"));
+  EXPECT_EQ(
+      device->key_generator()->generate({.scheme = Scheme::es256, .label = "x", .id = {}}, kNoDeadline).status(),
+      Status::invalid_argument);
+  EXPECT_EQ(
+      device->key_generator()->generate({.scheme = Scheme::es256, .label = {}, .id = kId}, kNoDeadline).status(),
+      Status::invalid_argument);
+  const DevicePtr closed = [&] {
+    device->close();
+    return open(tpm_->handle_uri("0x81000001"));
+  }();
+  EXPECT_EQ(closed->key_generator()->generate({.scheme = Scheme::es256, .label = {}, .id = {}}, kNoDeadline).status(),
+            Status::invalid_uri)
+      << "the storage root's own handle";
+}
+
+TEST_F(Tpm2Key, WithoutOnesFileIsStillUsableUntilItIsLookedForAgain) {
+  const DevicePtr device = open(tpm_->file_uri("agent"));
+  const PublicKey key = *generate(*device).description.public_key;
+  const hal::KeyHandle handle = find(*device);
+  ASSERT_EQ(tpm_->run("rm agent.pem"), 0);
+  EXPECT_TRUE(sign(*device, handle, key)) << "after open no file is touched (P4)";
+  EXPECT_EQ(device->find_key({}, kNoDeadline).status(), Status::key_not_found);
+}
+
+TEST_F(Tpm2Key, SeveralInUseTakeTurnsInTheTpm) {
+  const DevicePtr device = open(tpm_->file_uri("agent"));
+  const hal::MadeKey made = generate(*device);
+  const PublicKey key = *made.description.public_key;
+  const hal::KeyHandle found = find(*device);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(sign(*device, made.handle, key));
+    EXPECT_TRUE(sign(*device, found, key));
+    EXPECT_TRUE(device->export_probe()->try_export(Scheme::es256, kNoDeadline));
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::test

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/swtpm.hpp"
+
+#include "hal/registry.hpp"
+
+#include <tss2/tss2_tcti.h>
+#include <tss2/tss2_tctildr.h>
+#include <tss2/tss2_tpm2_types.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+#include <thread>
+
+namespace holdfast::test {
+namespace {
+
+constexpr const char* kProgram = "/usr/bin/swtpm";
+
+bool is_listed(const std::string& name) {
+  const char* list = std::getenv("HOLDFAST_REQUIRE");
+  const std::string names = "," + std::string(list != nullptr ? list : "") + ",";
+  return names.find(",all,") != std::string::npos || names.find("," + name + ",") != std::string::npos;
+}
+
+std::uint32_t number(const std::uint8_t* bytes) {
+  return static_cast<std::uint32_t>(bytes[0]) << 24U | static_cast<std::uint32_t>(bytes[1]) << 16U |
+         static_cast<std::uint32_t>(bytes[2]) << 8U | bytes[3];
+}
+
+// A client of its own, so that the count does not rest on what is tested.
+class RawClient {
+ public:
+  explicit RawClient(const std::string& tcti) {
+    if (Tss2_TctiLdr_Initialize(tcti.c_str(), &context_) != TSS2_RC_SUCCESS) throw std::runtime_error("no swtpm");
+  }
+  ~RawClient() { Tss2_TctiLdr_Finalize(&context_); }
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
+
+  std::vector<std::uint32_t> handles(std::uint32_t first) {
+    std::array<std::uint8_t, 22> command{0x80, 0x01, 0, 0, 0, 22, 0, 0, 0x01, 0x7A, 0, 0, 0, TPM2_CAP_HANDLES};
+    for (unsigned i = 0; i < 4; ++i) command[14 + i] = static_cast<std::uint8_t>(first >> (24 - 8 * i));
+    command[21] = 64;
+    const auto* calls = reinterpret_cast<const TSS2_TCTI_CONTEXT_COMMON_V1*>(context_);
+    std::array<std::uint8_t, 4096> response{};
+    std::size_t size = response.size();
+    if (calls->transmit(context_, command.size(), command.data()) != TSS2_RC_SUCCESS ||
+        calls->receive(context_, &size, response.data(), TSS2_TCTI_TIMEOUT_BLOCK) != TSS2_RC_SUCCESS || size < 19) {
+      throw std::runtime_error("swtpm does not say what is loaded");
+    }
+    std::vector<std::uint32_t> found;
+    const std::uint32_t count = number(&response[15]);
+    for (std::uint32_t i = 0; i < count; ++i) found.push_back(number(&response[19 + 4 * i]));
+    return found;
+  }
+
+ private:
+  TSS2_TCTI_CONTEXT* context_ = nullptr;
+};
+
+}  // namespace
+
+Swtpm::Swtpm() {
+  std::filesystem::create_directory(folder_.file("state"));
+  // Its TCTI writes what fails to standard error, which tests make fail on purpose.
+  setenv("TSS2_LOG", "all+none", 0);
+  start();
+}
+
+Swtpm::~Swtpm() { stop(); }
+
+bool Swtpm::is_installed() { return access(kProgram, X_OK) == 0; }
+bool Swtpm::is_required() { return is_listed("swtpm"); }
+
+void Swtpm::start() {
+  const std::string state = "dir=" + folder_.file("state");
+  const std::string data = "type=unixio,path=" + folder_.file("s");
+  const std::string control = "type=unixio,path=" + folder_.file("s.ctrl");
+  const std::string log = folder_.file("swtpm.log");
+  std::filesystem::remove(folder_.file("s"));
+  std::filesystem::remove(folder_.file("s.ctrl"));
+  const pid_t parent = getpid();
+  process_ = fork();
+  if (process_ == 0) {
+    // By hand and not with --daemon: a relative state folder, and a process that nobody waits for, come with that.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1);
+    const int out = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    dup2(out, STDOUT_FILENO);
+    dup2(out, STDERR_FILENO);
+    execl(kProgram, "swtpm", "socket", "--tpm2", "--tpmstate", state.c_str(), "--server", data.c_str(), "--ctrl",
+          control.c_str(), "--flags", "not-need-init,startup-clear", nullptr);
+    _exit(127);
+  }
+  for (int i = 0; i < 1000; ++i) {
+    if (access(folder_.file("s").c_str(), F_OK) == 0 && access(folder_.file("s.ctrl").c_str(), F_OK) == 0) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  throw std::runtime_error("swtpm did not start: " + read_file(log));
+}
+
+void Swtpm::stop() {
+  if (process_ <= 0) return;
+  kill(process_, SIGCONT);
+  kill(process_, SIGTERM);
+  while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  process_ = -1;
+}
+
+void Swtpm::restart() {
+  stop();
+  start();
+}
+
+void Swtpm::suspend() const { kill(process_, SIGSTOP); }
+void Swtpm::resume() const { kill(process_, SIGCONT); }
+
+std::string Swtpm::file_uri(std::string_view name) const {
+  return "tpm2:file=" + folder_.file(std::string(name) + ".pem") + "?tcti=" + tcti();
+}
+
+std::string Swtpm::handle_uri(std::string_view handle) const {
+  return "tpm2:handle=" + std::string(handle) + "?tcti=" + tcti();
+}
+
+Swtpm::Slots Swtpm::slots() const {
+  RawClient client(tcti());
+  return {client.handles(TPM2_TRANSIENT_FIRST), client.handles(TPM2_LOADED_SESSION_FIRST),
+          client.handles(TPM2_ACTIVE_SESSION_FIRST)};
+}
+
+int Swtpm::run(const std::string& command, std::string* out) const {
+  const std::string log = folder_.file("run.log");
+  const std::string line = "cd " + folder_.path() + " && export TPM2TOOLS_TCTI=" + tcti() +
+                           " TPM2OPENSSL_TCTI=" + tcti() + " && ( " + command + " ) >" + log + " 2>&1";
+  const int status = std::system(line.c_str());  // NOLINT: a test's own literal
+  if (out != nullptr) *out = read_file(log);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+hal::DevicePtr open_tpm(const std::string& uri, hal::DeviceAccess access, std::string_view pin_source,
+                        hal::Clock* clock) {
+  hal::DeviceOptions options;
+  options.uri = uri;
+  options.access = access;
+  options.clock = clock;
+  auto pin = hal::PinSource::parse(pin_source);
+  if (!pin) throw std::runtime_error(told(pin.error()));
+  options.pin = *pin;
+  auto device = hal::open_device(options);
+  if (!device) throw std::runtime_error(told(device.error()));
+  return std::move(device).value();
+}
+
+std::string told(const Error& error) {
+  std::array<char, 640> text{};
+  return std::string(write_message(error, text)) + " [" + std::string(hint_of(error)) + "]";
+}
+
+}  // namespace holdfast::test

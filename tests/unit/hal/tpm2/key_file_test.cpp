@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/tpm2/key_file.hpp"
+
+#include "src/assertion/base64.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace holdfast::hal::tpm2 {
+namespace {
+
+// Made by `openssl genpkey -provider tpm2 -algorithm EC -pkeyopt group:P-256` (tpm2-openssl 1.1.1) on swtpm 0.7.1.
+constexpr std::string_view kForeign =
+    "-----BEGIN TSS2 PRIVATE KEY-----\n"
+    "MIHwBgZngQUKAQOgAwEBAQIEQAAAAQRYAFYAIwALAAYAcgAAABAAEAADABAAIFuQ\n"
+    "atvvVMwBeO3iz/Y0z0NFHNTKImTYcPTrrxA3VY5iACAsX3cmeaRaiixy1mP4yowO\n"
+    "molcNfayva26KeHaYO+wpQSBgAB+ACCj7R5y+eGFAwUjWDQ0Dmok7VrD+ALAaBse\n"
+    "rs5p5qwNsgAQtCCulgky9ajxpAaoQCek7RGmHnniPw9As7cVQc+Xzx4ewM1F7Soz\n"
+    "tLz1i+F6ELHiWE2udLDsD/tMsWkPeNxqByf+JMj29aipqQ8XUjo3kLGkcDYCbIfG\n"
+    "trcz\n"
+    "-----END TSS2 PRIVATE KEY-----\n";
+
+std::vector<std::byte> der() {
+  std::string body;
+  for (const char c : kForeign.substr(33, kForeign.size() - 33 - 31)) {
+    if (c != '\n') body += c;
+  }
+  std::vector<std::byte> bytes(1024);
+  bytes.resize(decode_base64(Base64::standard, body, bytes).value());
+  return bytes;
+}
+
+std::string pem(std::span<const std::byte> bytes) {
+  std::string base64(base64_size(Base64::standard, bytes.size()), ' ');
+  (void)encode_base64(Base64::standard, bytes, base64);
+  return "-----BEGIN TSS2 PRIVATE KEY-----\n" + base64 + "\n-----END TSS2 PRIVATE KEY-----\n";
+}
+
+// The outer length is one byte behind 0x81.
+std::string with_field(std::string_view field) {
+  auto bytes = der();
+  bytes.insert(bytes.begin() + 16, octets_of(field).begin(), octets_of(field).end());
+  bytes[2] = static_cast<std::byte>(std::to_integer<std::size_t>(bytes[2]) + field.size());
+  return pem(bytes);
+}
+
+TEST(KeyFile, AKeyOfTpm2OpensslIsRead) {
+  const auto file = parse_key_file(kForeign);
+  ASSERT_TRUE(file) << file.error().detail.view();
+  EXPECT_TRUE(file->has_empty_auth);
+  EXPECT_EQ(file->parent, 0x40000001U);
+  EXPECT_EQ(file->key.public_area.scheme(), Scheme::es256);
+  EXPECT_FALSE(file->key.public_area.is_scheme_pinned());
+  EXPECT_TRUE(file->key.public_area.point());
+}
+
+TEST(KeyFile, WhatIsWrittenIsReadAgain) {
+  auto file = parse_key_file(kForeign);
+  ASSERT_TRUE(file);
+  for (const std::uint32_t parent : {0x40000001U, 0x81000001U}) {
+    for (const bool has_empty_auth : {true, false}) {
+      file->parent = parent;
+      file->has_empty_auth = has_empty_auth;
+      const auto text = write_key_file(*file);
+      ASSERT_TRUE(text);
+      const auto again = parse_key_file(text->view());
+      ASSERT_TRUE(again) << again.error().detail.view();
+      EXPECT_EQ(again->parent, parent);
+      EXPECT_EQ(again->has_empty_auth, has_empty_auth);
+      EXPECT_TRUE(std::ranges::equal(again->key.public_area.bytes(), file->key.public_area.bytes()));
+      EXPECT_EQ(again->key.private_area, file->key.private_area);
+    }
+  }
+}
+
+TEST(KeyFile, LineEndsOfWindowsAreRead) {
+  std::string text;
+  for (const char c : kForeign) text += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  EXPECT_TRUE(parse_key_file(text));
+}
+
+TEST(KeyFile, EveryTruncationIsRefused) {
+  // The last character is a line end, which may be missing.
+  for (std::size_t size = 0; size + 1 < kForeign.size(); ++size) {
+    EXPECT_EQ(parse_key_file(kForeign.substr(0, size)).status(), Status::file_invalid) << size;
+  }
+  const auto bytes = der();
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_EQ(parse_key_file(pem(std::span(bytes).first(size))).status(), Status::file_invalid) << size;
+  }
+}
+
+TEST(KeyFile, EveryChangedByteIsReadWithoutHarm) {
+  const auto bytes = der();
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      auto changed = bytes;
+      changed[i] = changed[i] ^ static_cast<std::byte>(1U << bit);
+      (void)parse_key_file(pem(changed));
+    }
+  }
+}
+
+TEST(KeyFile, OptionalFieldsAreKnownOrNamed) {
+  using namespace std::string_view_literals;
+  const auto described = parse_key_file(with_field("\xA4\x05\x0C\x03key"sv));
+  ASSERT_TRUE(described) << described.error().detail.view();
+  EXPECT_EQ(described->description.view(), "key");
+  EXPECT_TRUE(parse_key_file(with_field("\xA5\x03\x01\x01\x00"sv))) << "rsaParent, false";
+  EXPECT_EQ(parse_key_file(with_field("\xA5\x03\x01\x01\xFF"sv)).status(), Status::key_refused);
+  EXPECT_EQ(parse_key_file(with_field("\xA2\x03\x04\x01x"sv)).status(), Status::file_invalid) << "secret";
+  const auto unknown = parse_key_file(with_field("\xA7\x03\x01\x01\xFF"sv));
+  ASSERT_EQ(unknown.status(), Status::file_invalid);
+  EXPECT_NE(unknown.error().detail.view().find("[7]"), std::string_view::npos);
+  EXPECT_EQ(parse_key_file(with_field("\xA0\x03\x01\x01\xFF"sv)).status(), Status::file_invalid) << "twice";
+}
+
+TEST(KeyFile, AKeyThatOnlyAPolicyOpensIsRefused) {
+  auto bytes = der();
+  // userWithAuth stands in the lowest byte of the attributes.
+  const std::array attributes{std::byte{0x00}, std::byte{0x06}, std::byte{0x00}, std::byte{0x72}};
+  const auto found = std::ranges::search(bytes, attributes);
+  ASSERT_FALSE(found.empty());
+  *(found.begin() + 3) = std::byte{0x32};
+  EXPECT_EQ(parse_key_file(pem(bytes)).status(), Status::key_refused);
+}
+
+TEST(KeyFile, OtherTypesAndParentsAreRefused) {
+  auto bytes = der();
+  bytes[10] = std::byte{4};
+  EXPECT_NE(parse_key_file(pem(bytes)).error().detail.view().find("importable"), std::string_view::npos);
+  bytes[10] = std::byte{5};
+  EXPECT_NE(parse_key_file(pem(bytes)).error().detail.view().find("sealed"), std::string_view::npos);
+  bytes = der();
+  bytes[21] = std::byte{0x0B};  // the endorsement hierarchy
+  EXPECT_EQ(parse_key_file(pem(bytes)).status(), Status::key_refused);
+}
+
+TEST(KeyFile, OtherTextIsRefused) {
+  for (const std::string_view text : {"", "-----BEGIN PRIVATE KEY-----\n", "junk"}) {
+    EXPECT_EQ(parse_key_file(text).status(), Status::file_invalid);
+  }
+  EXPECT_EQ(parse_key_file(std::string(kForeign) + "more").status(), Status::file_invalid);
+}
+
+}  // namespace
+}  // namespace holdfast::hal::tpm2
