@@ -68,8 +68,9 @@ Result<SecretBytes> read_environment(const FixedText<1024>& name) noexcept {
   }
   const std::size_t size = std::strlen(value);
   SecretBytes pin = HOLDFAST_TRY(pin_page());
-  if (size > pin.capacity())
+  if (size > pin.capacity()) {
     return failure(Status::file_invalid, Layer::system, kReading).about("the PIN is too long");
+  }
   std::memcpy(pin.storage({}).data(), value, size);
   pin.set_size(size);
   return pin;

@@ -82,7 +82,8 @@ FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
 }
 
 FileDescriptor::~FileDescriptor() {
-  if (fd_ >= 0) close(fd_);
+  // The analyzer loses track of Result's union.
+  if (fd_ >= 0) close(fd_);  // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult)
 }
 
 int FileDescriptor::release() noexcept { return std::exchange(fd_, -1); }

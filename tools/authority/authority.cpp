@@ -33,8 +33,9 @@ Answer Authority::answer(const Request& request) {
   const std::string_view below = is_under_base ? path.substr(base_path_.size()) : std::string_view();
   // A proxy asks with the method of the request it guards. Under the base path too, so that who has only that URL
   // can ask as well.
-  if (path == "/verify" || below == "/verify")
+  if (path == "/verify" || below == "/verify") {
     return check_header(request, store_, rules_.window_seconds, clock_.wall());
+  }
   if (path == "/healthz") {
     return request.method == "GET" || request.method == "HEAD" ? tell_health(store_) : refuse_method("GET, HEAD");
   }
