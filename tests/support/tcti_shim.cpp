@@ -37,19 +37,24 @@ void write_u32(Bytes& bytes, std::size_t at, std::uint32_t value) {
   for (std::size_t i = 0; i < 4; ++i) bytes[at + i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
 }
 
-Bytes command_of(std::uint32_t code, const Bytes& parameters) {
-  Bytes bytes{0x80, 0x01, 0, 0, 0, 0, 0, 0, 0, 0};
-  bytes.insert(bytes.end(), parameters.begin(), parameters.end());
+constexpr std::size_t kHeaderSize = 10;
+
+Bytes message_of(std::uint32_t code, std::size_t parameters_size) {
+  Bytes bytes(kHeaderSize + parameters_size);
+  bytes[0] = 0x80;
+  bytes[1] = 0x01;
   write_u32(bytes, 2, static_cast<std::uint32_t>(bytes.size()));
   write_u32(bytes, 6, code);
   return bytes;
 }
 
-Bytes answer_of(std::uint32_t code) {
-  Bytes bytes{0x80, 0x01, 0, 0, 0, 10, 0, 0, 0, 0};
-  write_u32(bytes, 6, code);
+Bytes command_of(std::uint32_t code, const Bytes& parameters) {
+  Bytes bytes = message_of(code, parameters.size());
+  std::ranges::copy(parameters, bytes.begin() + kHeaderSize);
   return bytes;
 }
+
+Bytes answer_of(std::uint32_t code) { return message_of(code, 0); }
 
 bool is_session(std::uint32_t handle) {
   return handle >> 24U == TPM2_HT_HMAC_SESSION || handle >> 24U == TPM2_HT_POLICY_SESSION;
@@ -96,10 +101,39 @@ class Shim {
   Shim(TSS2_TCTI_CONTEXT* inner, bool is_manager, bool is_crowded) : inner_(inner), is_manager_(is_manager) {
     if (!is_crowded) return;
     Bytes parameters;
-    for (int i = 0; i < 2; ++i) parameters.insert(parameters.end(), {0x40, 0, 0, 7});
-    parameters.insert(parameters.end(), {0, 16});
-    parameters.insert(parameters.end(), 16, 0);
-    parameters.insert(parameters.end(), {0, 0, TPM2_SE_HMAC, 0, TPM2_ALG_NULL, 0, TPM2_ALG_SHA256});
+    parameters = {0x40,
+                  0,
+                  0,
+                  7,
+                  0x40,
+                  0,
+                  0,
+                  7,
+                  0,
+                  16,
+                  0,
+                  0,
+                  0,
+                  0,
+                  0,
+                  0,
+                  0,
+                  0,
+                  0,
+                  0,
+                  0,
+                  0,
+                  0,
+                  0,
+                  0,
+                  0,
+                  0,
+                  0,
+                  TPM2_SE_HMAC,
+                  0,
+                  TPM2_ALG_NULL,
+                  0,
+                  TPM2_ALG_SHA256};
     const Bytes answer = ask(command_of(TPM2_CC_StartAuthSession, parameters));
     idle_handle_ = read_u32(answer, 10);
     save(idle_handle_, idle_);
