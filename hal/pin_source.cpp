@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/pin_source.hpp"
 
+#include "hal/terminal_prompt.hpp"
 #include "hal/trusted_file.hpp"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <termios.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -19,6 +15,7 @@ namespace holdfast::hal {
 namespace {
 
 constexpr const char* kReading = "reading a PIN";
+constexpr SecretWording kPin{kReading, "the PIN", Status::pin_required, nullptr};
 
 Error not_a_source(std::string_view why) noexcept {
   return failure(Status::invalid_argument, Layer::core, "reading the name of a PIN source")
@@ -76,112 +73,10 @@ Result<SecretBytes> read_environment(const FixedText<1024>& name) noexcept {
   return pin;
 }
 
-constexpr std::array kHeldSignals{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
-
-// Turns echo and line editing off and back on, and holds back the signals that would leave the terminal so.
-class QuietTerminal {
- public:
-  explicit QuietTerminal(int fd) noexcept : fd_(fd) {
-    sigset_t held;
-    sigemptyset(&held);
-    for (const int signal : kHeldSignals) sigaddset(&held, signal);
-    pthread_sigmask(SIG_BLOCK, &held, &mask_before_);
-    is_quiet_ = tcgetattr(fd_, &before_) == 0;
-    if (is_quiet_) {
-      termios quiet = before_;
-      quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO | ICANON | ISIG);
-      quiet.c_cc[VMIN] = 1;
-      quiet.c_cc[VTIME] = 0;
-      is_quiet_ = tcsetattr(fd_, TCSAFLUSH, &quiet) == 0;
-    }
-  }
-  ~QuietTerminal() {
-    if (is_quiet_) tcsetattr(fd_, TCSAFLUSH, &before_);
-    pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
-  }
-  QuietTerminal(const QuietTerminal&) = delete;
-  QuietTerminal& operator=(const QuietTerminal&) = delete;
-
-  [[nodiscard]] bool is_quiet() const noexcept { return is_quiet_; }
-
-  // Waits for a key; false when the terminal went away or one of the held signals is waiting for its turn.
-  [[nodiscard]] bool wait_for_key() const noexcept {
-    constexpr int kLookForSignalsMs = 200;
-    while (true) {
-      sigset_t pending;
-      sigpending(&pending);
-      for (const int signal : kHeldSignals) {
-        if (sigismember(&pending, signal) == 1) return false;
-      }
-      pollfd terminal{.fd = fd_, .events = POLLIN, .revents = 0};
-      const int ready = poll(&terminal, 1, kLookForSignalsMs);
-      if (ready > 0) return (terminal.revents & POLLIN) != 0;
-      if (ready < 0 && errno != EINTR) return false;
-    }
-  }
-
- private:
-  int fd_;
-  bool is_quiet_ = false;
-  termios before_{};
-  sigset_t mask_before_{};
-};
-
-void write_all(int fd, std::string_view text) noexcept {
-  while (!text.empty()) {
-    const ssize_t written = write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
-
-Result<SecretBytes> read_line(const QuietTerminal& terminal, int fd) noexcept {
-  constexpr std::byte kInterrupt{0x03};   // Ctrl-C
-  constexpr std::byte kEndOfInput{0x04};  // Ctrl-D
-  constexpr std::byte kBackspace{0x08};
-  constexpr std::byte kKillLine{0x15};  // Ctrl-U
-  constexpr std::byte kDelete{0x7f};
-  SecretBytes pin = HOLDFAST_TRY(pin_page());
-  const std::span<std::byte> line = pin.storage({});
-  std::size_t used = 0;
-  const auto nothing = [](std::string_view why) {
-    return failure(Status::pin_required, Layer::system, kReading).about(why);
-  };
-  while (true) {
-    std::byte key{};
-    if (!terminal.wait_for_key() || read(fd, &key, 1) != 1 || key == kInterrupt) return nothing("interrupted");
-    if (key == std::byte{'\n'} || key == std::byte{'\r'} || key == kEndOfInput) break;
-    if (key == kBackspace || key == kDelete) {
-      used -= used > 0 ? 1 : 0;
-    } else if (key == kKillLine) {
-      used = 0;
-    } else if (used == line.size()) {
-      return failure(Status::file_invalid, Layer::system, kReading).about("the PIN is too long");
-    } else {
-      line[used++] = key;
-    }
-  }
-  if (used == 0) return nothing("nothing was typed");
-  pin.set_size(used);
-  return pin;
-}
-
 Result<SecretBytes> ask(std::string_view what) noexcept {
-  const FileDescriptor terminal(open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC));
-  if (!terminal) {
-    return failure(Status::pin_required, Layer::system, kReading)
-        .about("there is no terminal to ask on")
-        .with_hint("without a terminal use fd:N, file:/PATH or credential:NAME");
-  }
-  const QuietTerminal quiet(terminal.get());
-  if (!quiet.is_quiet()) {
-    return failure(Status::pin_required, Layer::system, kReading).about("the terminal's echo cannot be turned off");
-  }
-  write_all(terminal.get(), what);
-  write_all(terminal.get(), ": ");
-  Result<SecretBytes> pin = read_line(quiet, terminal.get());
-  write_all(terminal.get(), "\n");
+  SecretBytes pin = HOLDFAST_TRY(pin_page());
+  const std::size_t size = HOLDFAST_TRY(ask_on_terminal(what, kPin, pin.storage({})));
+  pin.set_size(size);
   return pin;
 }
 

@@ -2,6 +2,7 @@
 #include "hal/pkcs11/uri.hpp"
 
 #include "hal/display.hpp"
+#include "hal/pin_source.hpp"
 
 #include <p11-kit/uri.h>
 
@@ -12,6 +13,8 @@ namespace {
 
 constexpr const char* kReading = "reading a key URI";
 constexpr std::string_view kScheme = "pkcs11:";
+constexpr const char* kPinSourceHint =
+    "write the PIN's source as file:/PATH, credential:NAME, env:NAME, fd:N or prompt; never the PIN itself";
 constexpr std::string_view kUnreserved = "-._~";
 
 // RFC 7512 §2.3, pk11-path-res-avail with its "&", and pk11-query-res-avail.
@@ -322,8 +325,12 @@ Result<KeyUri> parse_uri(std::string_view text, UriUse use) noexcept {
   if (reading.is_seen(Name::pin_source)) {
     HOLDFAST_TRY(take(key.pin_source, p11_kit_uri_get_pin_source(parsed.get()), "pin-source"));
     if (key.pin_source.view().front() == '|') {
-      return refuse("pin-source", "may not be a command")
-          .with_hint("write the PIN's source as file:/PATH, credential:NAME, fd:N or prompt");
+      return refuse("pin-source", "may not be a command").with_hint(kPinSourceHint);
+    }
+    // Whoever calls may name another source and never read this one; it is still written into every URI shown.
+    if (!PinSource::parse(key.pin_source.view())) {
+      return refuse("pin-source", "does not name a source (its value is not shown: it may be a PIN)")
+          .with_hint(kPinSourceHint);
     }
   }
   return key;

@@ -32,8 +32,8 @@ enum class UriUse : std::uint8_t {
 };
 
 /// Reads a URI strictly. `invalid_uri` names the attribute that is wrong: twice there, unknown, empty,
-/// of an impossible value, or badly encoded. `pin-value` and commands as `pin-source` are refused with a hint.
-/// Allocates (p11-kit's parser does).
+/// of an impossible value, or badly encoded. `pin-value` and a `pin-source` that names no source (a command, or a PIN
+/// by mistake) are refused with a hint and never repeated. Allocates (p11-kit's parser does).
 [[nodiscard]] Result<KeyUri> parse_uri(std::string_view text, UriUse use) noexcept;
 
 /// Writes `uri` in its one order: token, serial, manufacturer, model, object, id; module-path or module-name,

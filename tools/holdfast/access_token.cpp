@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/access_token.hpp"
 
+#include "hal/terminal_prompt.hpp"
 #include "hal/trusted_file.hpp"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <termios.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -18,59 +16,16 @@ namespace {
 
 constexpr const char* kReading = "reading the access token";
 
+// Exit code 3, as for a PIN, without speaking of one.
+constexpr hal::SecretWording kAccessToken{
+    kReading, "the access token", Status::permission_denied,
+    "name its source: --access-token-source file:/PATH, fd:N, credential:NAME, env:NAME or prompt"};
+
 Error nothing_to_read(std::string_view why) {
-  return failure(Status::pin_required, Layer::system, kReading)
-      .about(why)
-      .with_hint("name its source: --access-token-source file:/PATH, fd:N, credential:NAME, env:NAME or prompt");
+  return failure(kAccessToken.missing, Layer::system, kReading).about(why).with_hint(kAccessToken.hint);
 }
 
 Error unusable(std::string_view why) { return failure(Status::file_invalid, Layer::system, kReading).about(why); }
-
-// A JSON Web Token does not fit into one line of a terminal in line mode (4096 bytes, termios(3)), so line mode is
-// switched off together with the echo.
-class QuietTerminal {
- public:
-  explicit QuietTerminal(int fd) : fd_(fd), is_quiet_(tcgetattr(fd, &before_) == 0) {
-    if (!is_quiet_) return;
-    termios quiet = before_;
-    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO | ICANON | ISIG);
-    quiet.c_cc[VMIN] = 1;
-    quiet.c_cc[VTIME] = 0;
-    is_quiet_ = tcsetattr(fd, TCSAFLUSH, &quiet) == 0;
-  }
-  ~QuietTerminal() {
-    if (is_quiet_) tcsetattr(fd_, TCSAFLUSH, &before_);
-  }
-  QuietTerminal(const QuietTerminal&) = delete;
-  QuietTerminal& operator=(const QuietTerminal&) = delete;
-  [[nodiscard]] bool is_quiet() const { return is_quiet_; }
-
- private:
-  int fd_;
-  termios before_{};
-  bool is_quiet_;
-};
-
-Result<std::size_t> ask(std::span<std::byte> out) {
-  constexpr std::byte kInterrupt{0x03};
-  constexpr std::byte kEndOfInput{0x04};
-  const hal::FileDescriptor terminal(::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC));
-  if (!terminal) return nothing_to_read("there is no terminal to ask on");
-  const QuietTerminal quiet(terminal.get());
-  if (!quiet.is_quiet()) return nothing_to_read("the terminal's echo cannot be turned off");
-  constexpr std::string_view kQuestion = "Access token: ";
-  if (::write(terminal.get(), kQuestion.data(), kQuestion.size()) < 0) return nothing_to_read("the terminal is gone");
-  std::size_t used = 0;
-  std::byte key{};
-  while (::read(terminal.get(), &key, 1) == 1 && key != std::byte{'\n'} && key != std::byte{'\r'} &&
-         key != kEndOfInput) {
-    if (key == kInterrupt) return nothing_to_read("interrupted");
-    if (used == out.size()) return unusable("it is longer than 8192 bytes");
-    out[used++] = key;
-  }
-  if (::write(terminal.get(), "\n", 1) < 0 || used == 0) return nothing_to_read("nothing was typed");
-  return used;
-}
 
 Result<std::size_t> read_file(const std::string& path, std::span<std::byte> out) {
   const hal::FileDescriptor file = HOLDFAST_TRY(hal::open_trusted(path, hal::FilePrivacy::owner_only));
@@ -100,7 +55,7 @@ Result<std::size_t> read_raw(const hal::PinSource& source, std::span<std::byte> 
       return size;
     }
     case hal::PinSource::Kind::prompt:
-      return ask(out);
+      return hal::ask_on_terminal("Access token", kAccessToken, out);
   }
   return nothing_to_read("no source is named");
 }

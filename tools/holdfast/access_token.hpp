@@ -14,7 +14,8 @@ inline constexpr std::size_t kMaxAccessTokenSize = 8192;
 /// Reads the bearer token of an agent registration into locked memory; the same sources as for PINs.
 ///
 /// One line end is removed; what is left must be a `b64token` (RFC 6750 §2.1), so that it cannot end the header it
-/// is sent in. `pin_required` if no source is named or there is no terminal, `file_untrusted`, `file_invalid`.
+/// is sent in. `permission_denied` if no source is named, there is no terminal or nothing in the
+/// source, `file_untrusted`, `file_invalid`.
 [[nodiscard]] Result<hal::SecretBytes> read_access_token(const hal::PinSource& source);
 
 }  // namespace holdfast::tool

@@ -2,19 +2,18 @@
 #include "hal/pin_source.hpp"
 
 #include "tests/support/temporary_folder.hpp"
+#include "tests/support/terminal_run.hpp"
 
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
-#include <poll.h>
-#include <pty.h>
+#include <signal.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
-#include <functional>
+#include <array>
+#include <string>
 
 namespace holdfast::hal {
 namespace {
@@ -114,58 +113,32 @@ TEST(PinSource, RefusesEverythingElseAndNeverEchoesIt) {
 
 TEST(PinSource, WithoutASourceAPinIsRequired) { EXPECT_EQ(read_from("").status(), Status::pin_required); }
 
-// Runs `body` in a child whose controlling terminal is a new pseudo terminal, types `keys` once it prompts, and
-// returns {exit code, all the child wrote to the terminal, whether echo is on afterwards}.
-struct TerminalRun {
-  int exit_code;
-  std::string shown;
-  bool echo_after;
-};
-
-TerminalRun run_on_terminal(const std::string& keys, const std::function<bool()>& body) {
-  int terminal = -1;
-  const pid_t child = forkpty(&terminal, nullptr, nullptr, nullptr);
-  if (child == 0) _exit(body() ? 0 : 1);
-  std::string shown;
-  std::array<char, 256> chunk{};
-  while (shown.find(": ") == std::string::npos) {
-    const ssize_t got = read(terminal, chunk.data(), chunk.size());
-    if (got <= 0) break;
-    shown.append(chunk.data(), static_cast<std::size_t>(got));
-  }
-  EXPECT_EQ(write(terminal, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
-  termios settings{};
-  int status = 0;
-  // The slave's settings live on while the master is open.
-  while (waitpid(child, &status, WNOHANG) == 0) {
-    pollfd ready{.fd = terminal, .events = POLLIN, .revents = 0};
-    if (poll(&ready, 1, 10) > 0) {
-      const ssize_t got = read(terminal, chunk.data(), chunk.size());
-      if (got > 0) shown.append(chunk.data(), static_cast<std::size_t>(got));
-    }
-  }
-  const bool echo_after = tcgetattr(terminal, &settings) == 0 && (settings.c_lflag & ECHO) != 0;
-  close(terminal);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), shown, echo_after};
-}
-
 TEST(PinPrompt, ReadsFromTheTerminalWithoutEcho) {
-  const auto run = run_on_terminal(
-      "12x\x7f"
-      "34\n",
-      [] {
-        const auto pin = read_from("prompt");
-        return pin && text_of(*pin) == "1234";
-      });
+  const auto run = test::run_on_terminal({"12x\x7f"
+                                          "34\n"},
+                                         [] {
+                                           const auto pin = read_from("prompt");
+                                           return pin && text_of(*pin) == "1234";
+                                         });
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_EQ(run.shown.find("12"), std::string::npos) << run.shown;
-  EXPECT_TRUE(run.echo_after);
+  EXPECT_TRUE(run.is_echo_on_after);
 }
 
 TEST(PinPrompt, CtrlCGivesUpAndRestoresTheTerminal) {
-  const auto run = run_on_terminal("12\x03", [] { return read_from("prompt").status() == Status::pin_required; });
+  const auto run =
+      test::run_on_terminal({"12\x03"}, [] { return read_from("prompt").status() == Status::pin_required; });
   EXPECT_EQ(run.exit_code, 0);
-  EXPECT_TRUE(run.echo_after);
+  EXPECT_TRUE(run.is_echo_on_after);
+}
+
+TEST(PinPrompt, ASignalFindsTheTerminalRestored) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    const auto run = test::signal_on_terminal(signal, [] { return read_from("prompt").has_value(); });
+    EXPECT_TRUE(run.is_echo_off_before);
+    EXPECT_EQ(run.ended_by, signal);
+    EXPECT_TRUE(run.is_echo_on_after) << signal;
+  }
 }
 
 TEST(PinPrompt, WithoutATerminalItSaysSo) {

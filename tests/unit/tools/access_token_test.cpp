@@ -2,9 +2,12 @@
 #include "tools/holdfast/access_token.hpp"
 
 #include "tests/support/temporary_folder.hpp"
+#include "tests/support/terminal_run.hpp"
 
 #include <gtest/gtest.h>
 
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -65,19 +68,46 @@ TEST(AccessToken, ComesFromADescriptorOrTheEnvironment) {
   close(ends[0]);
   setenv("HOLDFAST_TEST_BEARER", "def", 1);
   EXPECT_EQ(text_of(read_from("env:HOLDFAST_TEST_BEARER")), "def");
-  EXPECT_EQ(text_of(read_from("env:HOLDFAST_TEST_UNSET")), "(pin_required)");
+  EXPECT_EQ(text_of(read_from("env:HOLDFAST_TEST_UNSET")), "(permission_denied)");
 }
 
 TEST(AccessToken, ComesFromACredential) {
   const test::TemporaryFolder folder;
   folder.write("bearer", "abc");
   unsetenv("CREDENTIALS_DIRECTORY");
-  EXPECT_EQ(text_of(read_from("credential:bearer")), "(pin_required)");
+  EXPECT_EQ(text_of(read_from("credential:bearer")), "(permission_denied)");
   setenv("CREDENTIALS_DIRECTORY", folder.path().c_str(), 1);
   EXPECT_EQ(text_of(read_from("credential:bearer")), "abc");
 }
 
-TEST(AccessToken, NeedsASource) { EXPECT_EQ(text_of(read_from("")), "(pin_required)"); }
+TEST(AccessTokenPrompt, ReadsALongTokenWithoutEcho) {
+  const std::string token(5000, 'x');  // more than one line of a terminal in line mode (termios(3))
+  const auto run = test::run_on_terminal({token + "\n"}, [&] { return text_of(read_from("prompt")) == token; });
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_EQ(run.shown.find('x'), std::string::npos) << run.shown;
+  EXPECT_TRUE(run.is_echo_on_after);
+}
+
+TEST(AccessTokenPrompt, CtrlCIsNotAboutPins) {
+  const auto run = test::run_on_terminal({"abc\x03"}, [] {
+    const auto token = read_from("prompt");
+    return token.status() == Status::permission_denied && token.error().native == EINTR &&
+           std::string_view(token.error().hint).find("PIN") == std::string_view::npos;
+  });
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_TRUE(run.is_echo_on_after);
+}
+
+TEST(AccessTokenPrompt, ASignalFindsTheTerminalRestored) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    const auto run = test::signal_on_terminal(signal, [] { return read_from("prompt").has_value(); });
+    EXPECT_TRUE(run.is_echo_off_before);
+    EXPECT_EQ(run.ended_by, signal);
+    EXPECT_TRUE(run.is_echo_on_after) << signal;
+  }
+}
+
+TEST(AccessToken, NeedsASource) { EXPECT_EQ(text_of(read_from("")), "(permission_denied)"); }
 
 }  // namespace
 }  // namespace holdfast::tool

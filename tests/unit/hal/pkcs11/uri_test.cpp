@@ -115,6 +115,20 @@ TEST(Uri, tells_where_a_pin_goes_instead_and_never_repeats_it) {
   EXPECT_EQ(uri.error().detail.view().find("s3cret"), std::string_view::npos);
 }
 
+TEST(Uri, refuses_a_pin_in_the_place_of_its_source_and_never_repeats_it) {
+  for (const std::string value : {"12345678", "file:12345678", "pin:12345678", "fd:12345678x", "/run/12345678"}) {
+    const auto uri = parse_uri("pkcs11:token=a?module-path=/m.so&pin-source=" + value, UriUse::key);
+    ASSERT_EQ(uri.status(), Status::invalid_uri) << value;
+    EXPECT_EQ(uri.error().detail.view(),
+              "pin-source does not name a source (its value is not shown: it may be a PIN)");
+    EXPECT_NE(std::string_view(uri.error().hint).find("never the PIN"), std::string_view::npos);
+    EXPECT_EQ(parse_uri("pkcs11:slot-id=7?pin-source=" + value, UriUse::blank_token).status(), Status::invalid_uri);
+  }
+  for (const std::string value : {"file:/p", "credential:pin", "env:PIN", "fd:3", "prompt"}) {
+    EXPECT_TRUE(parse_uri("pkcs11:token=a?pin-source=" + value, UriUse::key)) << value;
+  }
+}
+
 TEST(Uri, is_bounded) {
   const std::string longest = "pkcs11:?module-path=/" + std::string(kMaxKeyUriSize - 21, 'm');
   EXPECT_EQ(longest.size(), kMaxKeyUriSize);

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "holdfast/result.hpp"
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace holdfast::hal {
+
+/// What a secret that somebody is asked for is called in errors.
+struct SecretWording {
+  const char* doing;  ///< a literal: "reading a PIN"
+  const char* name;   ///< a literal: "the PIN"
+  Status missing;     ///< there is none: `pin_required` for a PIN
+  const char* hint;   ///< a literal: where it could come from; null: the status's own
+};
+
+/// Asks `question` on the controlling terminal, without echo, and writes what is typed into `out`; returns its size
+/// in bytes, 1 to `out.size()`, without the line end. Backspace and Ctrl-U edit.
+///
+/// The terminal is restored on every path: the signals that would end or stop the process (INT, TERM, HUP, QUIT,
+/// TSTP) are held back on this thread until it is, and then take their course. Status `wording.missing` without a
+/// terminal, without input, or when interrupted by Ctrl-C or such a signal (`native_name` is then "EINTR");
+/// `file_invalid` for more than fits. Blocks until a line is typed. The caller wipes `out`.
+[[nodiscard]] Result<std::size_t> ask_on_terminal(std::string_view question, const SecretWording& wording,
+                                                  std::span<std::byte> out) noexcept;
+
+}  // namespace holdfast::hal

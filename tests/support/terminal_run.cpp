@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/terminal_run.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+#include <stdexcept>
+
+namespace holdfast::test {
+namespace {
+
+class TerminalChild {
+ public:
+  explicit TerminalChild(const std::function<bool()>& body) {
+    child_ = forkpty(&terminal_, nullptr, nullptr, nullptr);
+    if (child_ < 0) throw std::runtime_error("no pseudo terminal");
+    if (child_ == 0) _exit(body() ? 0 : 1);
+  }
+  ~TerminalChild() { close(terminal_); }
+  TerminalChild(const TerminalChild&) = delete;
+  TerminalChild& operator=(const TerminalChild&) = delete;
+
+  // False if the child ended without asking again.
+  bool wait_for_question() {
+    while (true) {
+      const std::size_t found = run_.shown.find(": ", looked_at_);
+      if (found != std::string::npos) {
+        looked_at_ = found + 2;
+        run_.is_echo_off_before = !is_echo_on();
+        return true;
+      }
+      std::array<char, 256> chunk{};
+      const ssize_t got = read(terminal_, chunk.data(), chunk.size());  // an error once the child has gone
+      if (got <= 0) return false;
+      run_.shown.append(chunk.data(), static_cast<std::size_t>(got));
+    }
+  }
+  // In portions: a terminal drops what goes beyond 4096 bytes that nobody has read yet (termios(3)).
+  void type(const std::string& keys) {
+    constexpr std::size_t kPortion = 512;
+    for (std::size_t at = 0; at < keys.size() && !has_ended(); at += kPortion) {
+      const std::string portion = keys.substr(at, kPortion);
+      if (write(terminal_, portion.data(), portion.size()) < 0) return;
+      if (at + kPortion < keys.size()) wait_until_read();
+    }
+  }
+  void send(int signal) const { kill(child_, signal); }
+
+  TerminalRun wait_for_end() {
+    while (!has_ended()) show_for(10);
+    show_for(0);
+    run_.is_echo_on_after = is_echo_on();  // the settings live on while this end is open
+    if (WIFEXITED(status_)) run_.exit_code = WEXITSTATUS(status_);
+    if (WIFSIGNALED(status_)) run_.ended_by = WTERMSIG(status_);
+    return run_;
+  }
+
+ private:
+  // How much is unread, only the child's end of the terminal tells.
+  void wait_until_read() {
+    const int child_end = open(ptsname(terminal_), O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    constexpr useconds_t kPause = 1000;
+    int unread = 0;
+    while (!has_ended() && ioctl(child_end, FIONREAD, &unread) == 0 && unread > 0) usleep(kPause);
+    close(child_end);
+  }
+  [[nodiscard]] bool is_echo_on() const {
+    termios settings{};
+    return tcgetattr(terminal_, &settings) == 0 && (settings.c_lflag & ECHO) != 0;
+  }
+  bool has_ended() {
+    if (!has_ended_) has_ended_ = waitpid(child_, &status_, WNOHANG) == child_;
+    return has_ended_;
+  }
+  void show_for(int milliseconds) {
+    std::array<char, 256> chunk{};
+    pollfd ready{.fd = terminal_, .events = POLLIN, .revents = 0};
+    while (poll(&ready, 1, milliseconds) > 0) {
+      const ssize_t got = read(terminal_, chunk.data(), chunk.size());
+      if (got <= 0) return;
+      run_.shown.append(chunk.data(), static_cast<std::size_t>(got));
+    }
+  }
+
+  pid_t child_ = -1;
+  int terminal_ = -1;
+  int status_ = 0;
+  bool has_ended_ = false;
+  std::size_t looked_at_ = 0;
+  TerminalRun run_;
+};
+
+}  // namespace
+
+TerminalRun run_on_terminal(const std::vector<std::string>& answers, const std::function<bool()>& body) {
+  TerminalChild child(body);
+  for (const std::string& answer : answers) {
+    if (!child.wait_for_question()) break;
+    child.type(answer);
+  }
+  return child.wait_for_end();
+}
+
+TerminalRun signal_on_terminal(int signal, const std::function<bool()>& body) {
+  TerminalChild child(body);
+  if (child.wait_for_question()) child.send(signal);
+  return child.wait_for_end();
+}
+
+}  // namespace holdfast::test
