@@ -49,10 +49,7 @@ Result<TaskId> read_task_answer(std::string_view body) {
   }
   for (const std::string_view name : {"encrypted_task_id", "encryptedTaskId"}) {
     if (!present_member(answer, name)) continue;
-    return failure(Status::sealed_answer, Layer::registrar, kDoing)
-        .about(name)
-        .with_hint(
-            "provision the agent with a derivation twin of its key, or use an authority that answers in clear");
+    return failure(Status::sealed_answer, Layer::registrar, kDoing).about(name);
   }
   return refusal("it has no task_id");
 }

@@ -5,6 +5,7 @@
 #include "src/assertion/envelope.hpp"
 #include "src/assertion/message.hpp"
 #include "src/signer/key_policy.hpp"
+#include "src/signer/plausible_time.hpp"
 #include "src/verification/sha256.hpp"
 
 #include <algorithm>
@@ -15,9 +16,6 @@ namespace {
 constexpr const char* kAuthorizing = "signing an assertion";
 constexpr const char* kRegistering = "signing a task registration";
 constexpr const char* kOpening = "opening a signer";
-
-// 2020-01-01T00:00:00Z: before it no such protocol was spoken, and a machine says so when its clock was never set.
-constexpr WallSeconds kEarliestPlausible{1'577'836'800};
 
 std::uint64_t pack(hal::KeyHandle handle) noexcept { return std::uint64_t{handle.slot} << 32U | handle.generation; }
 hal::KeyHandle unpack(std::uint64_t packed) noexcept {
@@ -113,7 +111,7 @@ Result<std::size_t> SignerCore::write_header(const TaskId& task, std::chrono::na
   }
   const Moment moment = cache_.now();
   if (moment.wall < kEarliestPlausible) [[unlikely]] {
-    return timestamp_at(moment, kAuthorizing).error();
+    return plausible_timestamp(moment.wall, kAuthorizing).error();
   }
 
   const HeaderCache::Key key = cache_.key_of(task);
@@ -139,7 +137,7 @@ Result<std::size_t> SignerCore::write_header(const TaskId& task, std::chrono::na
     return refused(status, kAuthorizing);
   }
 
-  const TimestampText timestamp = HOLDFAST_TRY(timestamp_at(moment, kAuthorizing));
+  const TimestampText timestamp = HOLDFAST_TRY(plausible_timestamp(moment.wall, kAuthorizing));
   const AssertionMessage message = build_assertion_message(runtime_id_, task, timestamp);
   const Signature signature = HOLDFAST_TRY(sign(message.bytes(), deadline));
   const std::size_t size = HOLDFAST_TRY(write_authorization(runtime_id_, task, timestamp, signature, out));
@@ -152,7 +150,7 @@ Result<TaskRegistration> SignerCore::sign_task_registration(std::chrono::nanosec
   if (const Status status = refusal(); status != Status::ok) return refused(status, kRegistering);
   const Moment moment = cache_.now();
   const hal::BootTime deadline = moment.boot.after(std::max(timeout, std::chrono::nanoseconds::zero()));
-  const TimestampText timestamp = HOLDFAST_TRY(timestamp_at(moment, kRegistering));
+  const TimestampText timestamp = HOLDFAST_TRY(plausible_timestamp(moment.wall, kRegistering));
   const RegistrationMessage message = build_registration_message(runtime_id_, timestamp);
   const Signature signature = HOLDFAST_TRY(sign(message.bytes(), deadline));
   return TaskRegistration{timestamp, signature_text(signature)};
@@ -183,13 +181,6 @@ Status SignerCore::refusal() const noexcept {
 Error SignerCore::refused(Status status, const char* doing) const noexcept {
   if (status == Status::forked) return failure(status, Layer::core, doing);
   return failure(status, Layer::core, doing).about("this signer stopped when it was found");
-}
-
-Result<TimestampText> SignerCore::timestamp_at(const Moment& moment, const char* doing) noexcept {
-  auto text = format_timestamp(moment.wall);
-  if (text && moment.wall >= kEarliestPlausible) return text;
-  return failure(Status::clock_implausible, Layer::core, doing)
-      .about((DetailText() << "it says " << (text ? text->view() : "a year beyond 9999")).view());
 }
 
 Result<Signature> SignerCore::sign(std::span<const std::byte> message, hal::BootTime deadline) noexcept {

@@ -66,7 +66,6 @@ class SignerCore final : public TypedSigner {
 
   [[nodiscard]] Result<std::size_t> write_header(const TaskId& task, std::chrono::nanoseconds timeout,
                                                  std::span<char> out, Freshness freshness) noexcept;
-  [[nodiscard]] Result<TimestampText> timestamp_at(const Moment& moment, const char* doing) noexcept;
   [[nodiscard]] Status refusal() const noexcept;
   [[nodiscard]] Error refused(Status status, const char* doing) const noexcept;
   [[nodiscard]] Result<Signature> sign(std::span<const std::byte> message, hal::BootTime deadline) noexcept;

@@ -67,6 +67,7 @@ std::string Stage::set_up(const std::vector<std::string>& needs) {
   // SoftHSM 2.6.1 leaks a string of libcrypto with each Ed25519 signature; the tool itself never calls libcrypto.
   const std::string leaks = root_.write("leaks", "leak:libcrypto.so\n");
   variables_["LSAN_OPTIONS"] = "print_suppressions=0:suppressions=" + leaks;
+  variables_["PAST_CLOCK"] = HOLDFAST_PAST_CLOCK;
   variables_["VERIFY_WITH_OPENSSL"] = HOLDFAST_VERIFY_WITH_OPENSSL;
   for (const std::string& need : needs) {
     if (need == "softhsm") {

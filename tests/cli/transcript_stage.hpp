@@ -22,8 +22,8 @@ struct Outcome {
 ///
 /// Commands see `$MODULE` (SoftHSM, with a token folder of this stage's own), `$AUTHORITY`, `$VERIFY`, `$CA` and
 /// `$BEARER` (a running authority's base URL, verification URL, certificate and bearer file) and `$SEALED`,
-/// `$SEALED_CA`,
-/// `$SEALED_BEARER` (one that answers sealed). In their output these texts and the folder are written as their names.
+/// `$SEALED_CA`, `$SEALED_BEARER` (one that answers sealed), and `$PAST_CLOCK` (a library to preload, with which a
+/// program's clock stands in 2019). In their output these texts and the folder are written as their names.
 class Stage {
  public:
   Stage() = default;

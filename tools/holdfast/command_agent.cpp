@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "holdfast/verifier.hpp"
 
+#include "hal/clock.hpp"
 #include "src/signer/key_policy.hpp"
+#include "src/signer/plausible_time.hpp"
 #include "tools/holdfast/access_token.hpp"
 #include "tools/holdfast/agent_link.hpp"
 #include "tools/holdfast/commands.hpp"
@@ -113,14 +115,6 @@ Report identity_report(const Identity& identity, std::string_view path) {
   return report;
 }
 
-Error sealed_answer_error() {
-  return failure(Status::sealed_answer, Layer::registrar, "registering a trial task")
-      .about("the agent is registered and its identity file is written, but no task can be used")
-      .with_hint(
-          "this key was made for signing only and cannot open what is sealed to it: use an authority that answers in "
-          "clear");
-}
-
 Result<void> try_task(Terminal& terminal, Registrar& registrar, const Identity& identity, PinRelay& pin,
                       Report& report) {
   terminal.progress("registering a trial task");
@@ -133,14 +127,15 @@ Result<void> try_task(Terminal& terminal, Registrar& registrar, const Identity& 
   }
   if (task.status() == Status::sealed_answer) {
     report.row("trial_task", "trial task", "the authority answers sealed", Json::string("sealed"));
-    return sealed_answer_error();
+  } else {
+    report.row("trial_task", "trial task", "failed", Json::string("failed"));
   }
-  report.row("trial_task", "trial task", "failed", Json::string("failed"));
   return task.error();
 }
 
 Result<void> register_agent(Terminal& terminal, const Arguments& arguments) {
   // Nothing is registered before all of this holds, as it cannot be taken back.
+  HOLDFAST_TRY(plausible_timestamp(hal::system_clock().wall(), "checking the clock"));
   const hal::PinSource token_source = HOLDFAST_TRY(hal::PinSource::parse(arguments.value("access-token-source")));
   PinRelay pin = HOLDFAST_TRY(PinRelay::create(arguments.value("pin-source")));
   RegistrarOptions options;
@@ -156,12 +151,11 @@ Result<void> register_agent(Terminal& terminal, const Arguments& arguments) {
   terminal.progress("registering the public key");
   const RuntimeId runtime = HOLDFAST_TRY(register_key(terminal, registrar, candidate, arguments, token_source));
   const Identity identity = identity_of(runtime, candidate, ca_file, arguments);
-  const Result<void> stored = store_identity(identity, target.path, target.existing.has_value());
-  if (!stored) {
-    terminal.note("the key is registered as agent " + std::string(runtime.view()) +
-                  ", but its identity file was not written");
-    return stored;
-  }
+  const std::string registered = "the key is registered as agent " + std::string(runtime.view());
+  terminal.remember_done(registered + ", but its identity file is not written");
+  HOLDFAST_TRY(store_identity(identity, target.path, target.existing.has_value()));
+  terminal.remember_done(registered + " and the identity file " + target.path +
+                         " is written; to register it once more, add --again");
 
   Report report = identity_report(identity, target.path);
   const Result<void> trial = try_task(terminal, registrar, identity, pin, report);

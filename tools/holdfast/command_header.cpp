@@ -27,6 +27,7 @@ Result<void> print_header(Terminal& terminal, const Arguments& arguments) {
     Registrar registrar = HOLDFAST_TRY(registrar_for(found.identity));
     terminal.progress("registering a task with " + found.identity.authority_url);
     task = HOLDFAST_TRY(register_task(terminal, registrar, signer));
+    terminal.remember_done("a task was registered for this header");
   }
   std::array<char, kMaxAuthorizationSize> value{};
   const std::size_t size = HOLDFAST_TRY(signer.authorization(*task, kSigningTimeout, value));

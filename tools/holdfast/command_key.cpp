@@ -108,6 +108,7 @@ Result<void> generate_key(Terminal& terminal, const Arguments& arguments) {
   const hal::KeySpec spec{scheme, wanted.label, std::as_bytes(std::span(wanted.id))};
   const hal::MadeKey made = HOLDFAST_TRY(generator->generate(spec, patience()));
   HOLDFAST_TRY(admit(*device, made, wanted.profile));
+  terminal.remember_done("the key " + wanted.label + " was made; see it with: holdfast key show");
 
   const std::string uri = uri_with_module(made.description.uri.view(), request);
   Report report = key_report(made.description);
@@ -206,6 +207,7 @@ Result<void> delete_key(Terminal& terminal, const Arguments& arguments) {
     }
   }
   HOLDFAST_TRY(inventory->destroy(key.handle));
+  terminal.remember_done("the key " + std::string(key.description.label.view()) + " was deleted");
   Report report;
   report.row("deleted", "deleted", key.description.label.view(), Json::boolean(true))
       .text("uri", "uri", key.description.uri.view());

@@ -12,6 +12,7 @@ Result<void> register_one(Terminal& terminal, const Arguments& arguments) {
   Signer signer = HOLDFAST_TRY(open_signer(found.identity, arguments.value("pin-source")));
   terminal.progress("registering a task with " + found.identity.authority_url);
   const TaskId task = HOLDFAST_TRY(register_task(terminal, registrar, signer));
+  terminal.remember_done("a task was registered, but its id was not handed out: register another");
   terminal.show_line("task_id", task.view());
   return {};
 }

@@ -59,6 +59,7 @@ Result<void> init_token(Terminal& terminal, const Arguments& arguments) {
   }
   const hal::Backend* backend = HOLDFAST_TRY(hal::backend_for(options.uri));
   const hal::TokenDescription token = HOLDFAST_TRY(backend->init_token(options));
+  terminal.remember_done("the token " + std::string(token.label.view()) + " was initialised");
   terminal.show(token_report(token));
   if (token.is_software) terminal.note(kSoftwareTokenNote);
   const DeviceRequest request{options.uri, options.module_path, {}};

@@ -171,10 +171,12 @@ int Terminal::fail(const Error& error) {
     body.set("doing", error.doing);
     body.set("detail", error.detail.view());
     if (!answer_.empty()) body.set("answer", answer_);
+    if (!done_.empty()) body.set("done", done_);
     write_all(STDERR_FILENO, Json::object().set("error", body).dump() + "\n");
   } else {
     say("error", "\x1b[1;31m", message);
     if (!answer_.empty()) say("note", "", "the authority answered: " + answer_);
+    if (!done_.empty()) say("note", "", "done before it failed: " + done_);
     if (!hint.empty()) say("hint", "\x1b[1m", hint);
   }
   return status_exit_code(error.status);

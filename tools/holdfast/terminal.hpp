@@ -61,6 +61,8 @@ class Terminal {
   void progress(std::string_view doing);
   /// What an authority answered to the request that is about to be reported as failed.
   void remember_answer(std::string_view excerpt);
+  /// What is done and stays done: said with whatever fails after it, the writing of the result included.
+  void remember_done(std::string_view done) { done_ = done; }
   /// Says what failed and what to do about it, and returns the exit code.
   int fail(const Error& error);
   int fail_use(std::string_view error, std::string_view hint);
@@ -81,6 +83,7 @@ class Terminal {
   bool is_person_watching_ = false;
   std::string results_;
   std::string answer_;
+  std::string done_;
 };
 
 /// `text` with every control character (C0, DEL, C1) and malformed UTF-8 replaced by '?', so that a hostile label

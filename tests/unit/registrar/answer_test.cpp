@@ -18,7 +18,7 @@ TEST(TaskAnswer, BothSealedSpellingsAreTheirOwnError) {
   for (const char* body : {R"({"encrypted_task_id":"V9tL"})", R"({"encryptedTaskId":"V9tL"})"}) {
     const auto answer = read_task_answer(body);
     EXPECT_EQ(answer.status(), Status::sealed_answer) << body;
-    EXPECT_THAT(std::string(hint_of(answer.error())), HasSubstr("twin"));
+    EXPECT_THAT(std::string(hint_of(answer.error())), HasSubstr("an authority that answers in clear"));
   }
 }
 
