@@ -79,10 +79,10 @@ TEST(SignerOptions, IdsUrisAndPinSourcesKeepTheirOwnErrors) {
   EXPECT_EQ(Signer::open(options).status(), Status::invalid_argument);
 }
 
-TEST(SignerOptions, ABackEndThatIsNotBuiltSaysSo) {
+TEST(SignerOptions, ADeviceThatIsNotThereSaysSo) {
   SignerOptions options = good_options();
-  options.key_uri = "tpm2:handle=0x81000001";
-  EXPECT_EQ(Signer::open(options).status(), Status::backend_not_built);
+  options.key_uri = "tpm2:handle=0x81000001?tcti=swtpm:path=/nonexistent/socket";
+  EXPECT_EQ(Signer::open(options).status(), Status::token_not_found);
 }
 
 }  // namespace
