@@ -2,6 +2,7 @@
 #include "tests/support/swtpm.hpp"
 
 #include "hal/registry.hpp"
+#include "hal/trusted_file.hpp"
 
 #include <tss2/tss2_tcti.h>
 #include <tss2/tss2_tctildr.h>
@@ -10,7 +11,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,6 +71,15 @@ class RawClient {
   TSS2_TCTI_CONTEXT* context_ = nullptr;
 };
 
+// The socket's name is there a moment before anybody listens behind it.
+bool is_answered(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const hal::FileDescriptor probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
 }  // namespace
 
 Swtpm::Swtpm() {
@@ -103,7 +115,7 @@ void Swtpm::start() {
     _exit(127);
   }
   for (int i = 0; i < 1000; ++i) {
-    if (access(folder_.file("s").c_str(), F_OK) == 0 && access(folder_.file("s.ctrl").c_str(), F_OK) == 0) return;
+    if (is_answered(folder_.file("s")) && is_answered(folder_.file("s.ctrl"))) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   throw std::runtime_error("swtpm did not start: " + read_file(log));
