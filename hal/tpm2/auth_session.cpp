@@ -3,6 +3,7 @@
 
 #include <nettle/aes.h>
 #include <nettle/cfb.h>
+#include <tss2/tss2_tcti.h>
 #include <tss2/tss2_tpm2_types.h>
 
 #include <sys/random.h>
@@ -11,6 +12,10 @@ namespace holdfast::hal::tpm2 {
 namespace {
 
 constexpr const char* kStarting = "starting a TPM session";
+constexpr const char* kIoErrorHint =
+    "the next call reconnects; if the TPM is there and it repeats, another program keeps a TPM session open and "
+    "unused: "
+    "restart that one";
 constexpr std::size_t kMaxAuthSize = kSha256Size;
 constexpr std::uint16_t kAesKeyBits = 128;
 
@@ -69,7 +74,14 @@ Result<void> AuthSession::begin(Kind kind, std::uint32_t salt_key, const Salt* s
     out.u16(TPM2_ALG_NULL);
   }
   out.u16(TPM2_ALG_SHA256);
-  const Reply reply = HOLDFAST_TRY(connection_.run(command, kStarting, deadline));
+  const auto answer = connection_.run(command, kStarting, deadline);
+  if (!answer) {
+    Error error = answer.error();
+    // Where the TPM would say CONTEXT_GAP to the kernel's resource manager, all we see is an I/O error.
+    if (error.native == TSS2_TCTI_RC_IO_ERROR) error.hint = kIoErrorHint;
+    return error;
+  }
+  const Reply reply = *answer;
   handle_ = reply.handle;
   is_live_ = true;
   ByteReader in(reply.parameters);

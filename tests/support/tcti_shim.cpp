@@ -99,7 +99,7 @@ class Inside {
 class Shim {
  public:
   Shim(TSS2_TCTI_CONTEXT* inner, bool is_manager, bool is_crowded) : inner_(inner), is_manager_(is_manager) {
-    if (!is_crowded) return;
+    if (!is_crowded || !idle_.empty()) return;
     Bytes parameters;
     parameters = {0x40,
                   0,
@@ -135,11 +135,13 @@ class Shim {
                   0,
                   TPM2_ALG_SHA256};
     const Bytes answer = ask(command_of(TPM2_CC_StartAuthSession, parameters));
-    idle_handle_ = read_u32(answer, 10);
-    save(idle_handle_, idle_);
+    save(read_u32(answer, 10), idle_);
   }
   ~Shim() {
-    if (!idle_.empty()) flush(load(idle_));
+    if (!idle_.empty() && !control.other_client_stays) {
+      flush(load(idle_));
+      idle_.clear();
+    }
     for (const auto& [handle, context] : contexts_) flush(load(context));
     Tss2_TctiLdr_Finalize(&inner_);
   }
@@ -259,8 +261,7 @@ class Shim {
   std::uint32_t last_code_ = 0;
   std::map<std::uint32_t, Bytes> contexts_;
   std::uint32_t next_name_ = 0;
-  std::uint32_t idle_handle_ = 0;
-  Bytes idle_;
+  static inline Bytes idle_;  // the other client's, whoever connects
 };
 
 struct Context {

@@ -19,6 +19,9 @@ struct TctiShimControl {
   std::atomic<std::uint32_t> failures{0};
   /// Of answers to commands of code `fail_code`: flips one bit of the byte this far from the end; 0: none.
   std::atomic<std::uint32_t> garble_from_end{0};
+
+  /// MODE crowded: the other client's session outlives this connection.
+  std::atomic<bool> other_client_stays{false};
 };
 
 using GetTctiShimControl = TctiShimControl* (*)();

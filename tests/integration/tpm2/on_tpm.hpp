@@ -5,8 +5,11 @@
 
 #include "src/verification/sha256.hpp"
 #include "tests/support/swtpm.hpp"
+#include "tests/support/tcti_shim.hpp"
 
 #include <gtest/gtest.h>
+
+#include <dlfcn.h>
 
 #include <functional>
 #include <optional>
@@ -18,6 +21,12 @@ template <typename T>
 T must(Result<T> result) {
   if (!result) throw std::runtime_error(told(result.error()));
   return std::move(result).value();
+}
+
+/// The control of the TCTI in front of another one; loads it if nobody has.
+inline TctiShimControl& tcti_shim() {
+  void* library = dlopen(HOLDFAST_TEST_TCTI_SHIM, RTLD_NOW | RTLD_LOCAL);
+  return *reinterpret_cast<GetTctiShimControl>(dlsym(library, "holdfast_tcti_shim_control"))();
 }
 
 /// A test with a TPM of its own, in which nothing may be left behind.

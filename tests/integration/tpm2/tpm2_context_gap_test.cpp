@@ -41,6 +41,8 @@ TEST_F(Tpm2ContextGap, WithAnAuthValueTheGapIsExplainedAndLeft) {
   DevicePtr device = open(uri(), DeviceAccess::provision, pin);
   hal::MadeKey made = generate(*device);
   const std::array<std::byte, kSha256Size> digest{};
+  TctiShimControl& control = tcti_shim();
+  control.other_client_stays = true;
   Error refused;
   int count = 0;
   for (; count < kSignatures; ++count) {
@@ -50,9 +52,19 @@ TEST_F(Tpm2ContextGap, WithAnAuthValueTheGapIsExplainedAndLeft) {
     break;
   }
   EXPECT_GT(count, 65'000);
-  EXPECT_EQ(refused.status, Status::resource_exhausted) << told(refused);
-  EXPECT_EQ(refused.native, 0x901U) << told(refused);
-  EXPECT_NE(hint_of(refused).find("another program keeps a TPM session open"), std::string_view::npos);
+  // The kernel's answer to us is an I/O error, and everything is lost; then the TPM itself says what it is.
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(refused.status == Status::device_gone || refused.native == 0x901U) << told(refused);
+    EXPECT_NE(hint_of(refused).find("another program keeps a TPM session open"), std::string_view::npos)
+        << told(refused);
+    ASSERT_TRUE(device->reset(kNoDeadline));
+    const auto found = device->find_key({made.description.public_key}, kNoDeadline);
+    ASSERT_TRUE(found) << told(found.error());
+    const auto again = device->sign(*found, Scheme::es256, digest, kNoDeadline);
+    ASSERT_FALSE(again);
+    refused = again.error();
+  }
+  control.other_client_stays = false;
   // The other client goes away with its session.
   ASSERT_TRUE(device->reset(kNoDeadline));
   const auto done = sign(*device, find(*device), *made.description.public_key);

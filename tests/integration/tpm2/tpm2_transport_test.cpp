@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/integration/tpm2/on_tpm.hpp"
-#include "tests/support/tcti_shim.hpp"
 
 #include <gtest/gtest.h>
-
-#include <dlfcn.h>
 
 namespace holdfast::test {
 namespace {
@@ -32,10 +29,7 @@ class Tpm2Transport : public OnTpm {
     handle_ = find(*device);
     return device;
   }
-  static TctiShimControl& shim() {
-    void* library = dlopen(HOLDFAST_TEST_TCTI_SHIM, RTLD_NOW | RTLD_LOCAL);
-    return *reinterpret_cast<GetTctiShimControl>(dlsym(library, "holdfast_tcti_shim_control"))();
-  }
+  static TctiShimControl& shim() { return tcti_shim(); }
   Result<void> sign_once(hal::KeyDevice& device, hal::BootTime deadline = kNoDeadline) {
     return sign(device, handle_, key_, deadline);
   }

@@ -121,9 +121,9 @@ TEST(KeyFile, AKeyThatOnlyAPolicyOpensIsRefused) {
   auto bytes = der();
   // userWithAuth stands in the lowest byte of the attributes.
   const std::array attributes{std::byte{0x00}, std::byte{0x06}, std::byte{0x00}, std::byte{0x72}};
-  const auto found = std::ranges::search(bytes, attributes);
-  ASSERT_FALSE(found.empty());
-  *(found.begin() + 3) = std::byte{0x32};
+  const auto found = std::search(bytes.begin(), bytes.end(), attributes.begin(), attributes.end());
+  ASSERT_NE(found, bytes.end());
+  *(found + 3) = std::byte{0x32};
   EXPECT_EQ(parse_key_file(pem(bytes)).status(), Status::key_refused);
 }
 
