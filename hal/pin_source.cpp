@@ -195,4 +195,16 @@ Result<SecretBytes> read_pin(const PinSource& source, std::string_view what) noe
   return pin;
 }
 
+Result<SecretBytes> read_new_pin(const PinSource& source, std::string_view what) noexcept {
+  SecretBytes pin = HOLDFAST_TRY(read_pin(source, what));
+  if (source.kind != PinSource::Kind::prompt) return pin;
+  FixedText<256> again{what};
+  again.append(", once more");
+  const SecretBytes second = HOLDFAST_TRY(read_pin(source, again.view()));
+  if (std::ranges::equal(pin.reveal({}), second.reveal({}))) return pin;
+  return failure(Status::invalid_argument, Layer::system, kPin.doing)
+      .about("the two PINs typed differ")
+      .with_hint("type the new PIN twice, the same both times");
+}
+
 }  // namespace holdfast::hal

@@ -48,4 +48,8 @@ struct PinSource {
 /// `what` names the thing unlocked, for a prompt ("PIN for token 'agents'").
 [[nodiscard]] Result<SecretBytes> read_pin(const PinSource& source, std::string_view what) noexcept;
 
+/// Reads a PIN that is to be set: as `read_pin`, but a person who is asked types it twice. `invalid_argument` if the
+/// two differ: nobody would know what was set.
+[[nodiscard]] Result<SecretBytes> read_new_pin(const PinSource& source, std::string_view what) noexcept;
+
 }  // namespace holdfast::hal

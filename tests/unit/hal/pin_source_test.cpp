@@ -162,6 +162,21 @@ TEST(PinPrompt, CtrlCGivesUpAndRestoresTheTerminal) {
   EXPECT_TRUE(run.is_echo_on_after);
 }
 
+TEST(PinPrompt, ANewPinIsTypedTwice) {
+  const auto read_new = [] { return read_new_pin(*PinSource::parse("prompt"), "New PIN"); };
+  const auto same = test::run_on_terminal({"1234\n", "1234\n"}, [&] {
+    const auto pin = read_new();
+    return pin && text_of(*pin) == "1234";
+  });
+  EXPECT_EQ(same.exit_code, 0);
+  EXPECT_EQ(same.shown, "New PIN: \r\nNew PIN, once more: \r\n");
+  for (const char* second : {"1235\n", "123\n", "12345\n"}) {
+    const auto other =
+        test::run_on_terminal({"1234\n", second}, [&] { return read_new().status() == Status::invalid_argument; });
+    EXPECT_EQ(other.exit_code, 0) << second;
+  }
+}
+
 TEST(PinPrompt, ASignalFindsTheTerminalRestored) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const auto run = test::signal_on_terminal(signal, [] { return read_from("prompt").has_value(); });
