@@ -14,13 +14,12 @@
 namespace holdfast::hal {
 namespace {
 
-constexpr const char* kReading = "reading a PIN";
-constexpr SecretWording kPin{kReading, "the PIN", Status::pin_required, nullptr};
+constexpr SecretWording kPin{"reading a PIN", "the PIN", Status::pin_required, nullptr};
 
 Error not_a_source(std::string_view why) noexcept {
-  return failure(Status::invalid_argument, Layer::core, "reading the name of a PIN source")
+  return failure(Status::invalid_argument, Layer::core, "reading the name of a secret's source")
       .about(why)
-      .with_hint("write fd:N, file:/PATH, credential:NAME, env:NAME or prompt; never the PIN itself");
+      .with_hint("write fd:N, file:/PATH, credential:NAME, env:NAME or prompt; never the secret itself");
 }
 
 bool is_plain_name(std::string_view name) noexcept {
@@ -28,74 +27,88 @@ bool is_plain_name(std::string_view name) noexcept {
          std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != '='; });
 }
 
-// Room for the longest PIN and a line end, so that one byte more can be told from just enough.
-Result<SecretBytes> pin_page() noexcept { return SecretBytes::allocate(kMaxPinSize + 2); }
-
-Result<SecretBytes> read_descriptor(int fd) noexcept {
-  SecretBytes pin = HOLDFAST_TRY(pin_page());
-  const std::size_t size = HOLDFAST_TRY(read_all(fd, pin.storage({})));
-  pin.set_size(size);
-  return pin;
+// The source as a person knows it. A path or name is shown; a PIN typed in their place by mistake never gets here.
+void append_source(Error& error, const PinSource& source) noexcept {
+  switch (source.kind) {
+    case PinSource::Kind::descriptor: {
+      char digits[12];
+      error.detail.append("descriptor ");
+      const auto end = std::to_chars(digits, digits + sizeof digits, source.descriptor).ptr;
+      error.detail.append({digits, static_cast<std::size_t>(end - digits)});
+      return;
+    }
+    case PinSource::Kind::credential:
+      error.detail.append("the credential ");
+      break;
+    case PinSource::Kind::environment:
+      error.detail.append("the environment variable ");
+      break;
+    case PinSource::Kind::prompt:
+      error.detail.append("what was typed");
+      return;
+    case PinSource::Kind::none:
+    case PinSource::Kind::file:
+      break;
+  }
+  error.detail.append(source.name.view());
 }
 
-Result<SecretBytes> read_file(std::string_view path) noexcept {
-  const FileDescriptor file = HOLDFAST_TRY(open_trusted(path, FilePrivacy::owner_only));
-  return read_descriptor(file.get());
+// The reason below, told as the absence of the secret: what a person has to do is to supply it.
+Error missing(const PinSource& source, const SecretWording& wording, std::string_view why,
+              const Error& below = {}) noexcept {
+  Error error = unusable_secret(wording.missing, source, wording, why);
+  error.native = below.native;
+  error.native_name = below.native_name;
+  error.hint = "put it where the message says, or name another source";
+  return error;
 }
 
-Result<SecretBytes> read_credential(std::string_view name) noexcept {
+Result<std::size_t> read_descriptor(int fd, const PinSource& source, const SecretWording& wording,
+                                    std::span<std::byte> out) noexcept {
+  Result<std::size_t> size = read_all(fd, out);
+  if (size && *size > 0) return size;
+  if (size) return missing(source, wording, "is empty");
+  if (size.error().native != 0) return missing(source, wording, "cannot be read", size.error());
+  return unusable_secret(size.status(), source, wording, "holds more than a secret can be long");
+}
+
+Result<std::size_t> read_file(std::string_view path, const PinSource& source, const SecretWording& wording,
+                              std::span<std::byte> out) noexcept {
+  const Result<FileDescriptor> file = open_trusted(path, FilePrivacy::owner_only);
+  if (file) return read_descriptor(file->get(), source, wording, out);
+  // What others may read or we may not is told as such.
+  if (file.status() != Status::file_invalid) return file.error();
+  Error error = missing(source, wording, "", file.error());
+  error.detail = file.error().detail;
+  return error;
+}
+
+Result<std::size_t> read_credential(const PinSource& source, const SecretWording& wording,
+                                    std::span<std::byte> out) noexcept {
   const char* folder = secure_getenv("CREDENTIALS_DIRECTORY");
   if (folder == nullptr || folder[0] == '\0') {
-    return failure(Status::pin_required, Layer::system, kReading)
+    return failure(wording.missing, Layer::system, wording.doing)
         .about("CREDENTIALS_DIRECTORY is not set")
-        .with_hint("run as a systemd service with LoadCredential=, or use another PIN source");
+        .with_hint("run as a systemd service with LoadCredential=, or name another source");
   }
   FixedText<2048> path{std::string_view(folder)};
   path.append("/");
-  path.append(name);
-  return read_file(path.view());
+  path.append(source.name.view());
+  return read_file(path.view(), source, wording, out);
 }
 
-Result<SecretBytes> read_environment(const FixedText<1024>& name) noexcept {
+Result<std::size_t> read_environment(const PinSource& source, const SecretWording& wording,
+                                     std::span<std::byte> out) noexcept {
   char zero_terminated[1025]{};
-  name.view().copy(zero_terminated, name.size());
+  source.name.view().copy(zero_terminated, source.name.size());
   const char* value = secure_getenv(zero_terminated);
-  if (value == nullptr) {
-    return failure(Status::pin_required, Layer::system, kReading).about("the environment variable is not set");
-  }
+  if (value == nullptr) return missing(source, wording, "is not set");
   const std::size_t size = std::strlen(value);
-  SecretBytes pin = HOLDFAST_TRY(pin_page());
-  if (size > pin.capacity()) {
-    return failure(Status::file_invalid, Layer::system, kReading).about("the PIN is too long");
-  }
-  std::memcpy(pin.storage({}).data(), value, size);
-  pin.set_size(size);
-  return pin;
-}
-
-Result<SecretBytes> ask(std::string_view what) noexcept {
-  SecretBytes pin = HOLDFAST_TRY(pin_page());
-  const std::size_t size = HOLDFAST_TRY(ask_on_terminal(what, kPin, pin.storage({})));
-  pin.set_size(size);
-  return pin;
-}
-
-Result<SecretBytes> read_raw(const PinSource& source, std::string_view what) noexcept {
-  switch (source.kind) {
-    case PinSource::Kind::none:
-      break;
-    case PinSource::Kind::descriptor:
-      return read_descriptor(source.descriptor);
-    case PinSource::Kind::file:
-      return read_file(source.name.view());
-    case PinSource::Kind::credential:
-      return read_credential(source.name.view());
-    case PinSource::Kind::environment:
-      return read_environment(source.name);
-    case PinSource::Kind::prompt:
-      return ask(what);
-  }
-  return failure(Status::pin_required, Layer::core, kReading);
+  if (size == 0) return missing(source, wording, "is empty");
+  if (size > out.size())
+    return unusable_secret(Status::file_invalid, source, wording, "holds more than a secret can be long");
+  std::memcpy(out.data(), value, size);
+  return size;
 }
 
 }  // namespace
@@ -137,19 +150,61 @@ Result<PinSource> PinSource::parse(std::string_view text) noexcept {
   return not_a_source("it is of an unknown kind");
 }
 
+Error unusable_secret(Status status, const PinSource& source, const SecretWording& wording,
+                      std::string_view why) noexcept {
+  Error error = failure(status, Layer::system, wording.doing);
+  append_source(error, source);
+  error.detail.append(" ");
+  error.detail.append(why);
+  return error;
+}
+
+Result<std::size_t> read_secret(const PinSource& source, std::string_view question, const SecretWording& wording,
+                                std::span<std::byte> out) noexcept {
+  switch (source.kind) {
+    case PinSource::Kind::none:
+      break;
+    case PinSource::Kind::descriptor:
+      return read_descriptor(source.descriptor, source, wording, out);
+    case PinSource::Kind::file:
+      return read_file(source.name.view(), source, wording, out);
+    case PinSource::Kind::credential:
+      return read_credential(source, wording, out);
+    case PinSource::Kind::environment:
+      return read_environment(source, wording, out);
+    case PinSource::Kind::prompt:
+      return ask_on_terminal(question, wording, out);
+  }
+  return failure(wording.missing, Layer::core, wording.doing).with_hint(wording.hint);
+}
+
 Result<SecretBytes> read_pin(const PinSource& source, std::string_view what) noexcept {
-  SecretBytes pin = HOLDFAST_TRY(read_raw(source, what));
-  const std::span<const std::byte> bytes = pin.reveal({});
-  std::size_t size = bytes.size();
-  if (size > 0 && bytes[size - 1] == std::byte{'\n'}) --size;
-  if (size > 0 && size < bytes.size() && bytes[size - 1] == std::byte{'\r'}) --size;
-  if (size == 0) return failure(Status::file_invalid, Layer::system, kReading).about("the PIN is empty");
-  if (size > kMaxPinSize) return failure(Status::file_invalid, Layer::system, kReading).about("the PIN is too long");
+  // Room for the longest PIN and a line end.
+  SecretBytes pin = HOLDFAST_TRY(SecretBytes::allocate(kMaxPinSize + 2));
+  const std::span<std::byte> bytes = pin.storage({});
+  std::size_t size = HOLDFAST_TRY(read_secret(source, what, kPin, bytes));
+  const bool has_line_feed = bytes[size - 1] == std::byte{'\n'};
+  if (has_line_feed) --size;
+  if (has_line_feed && size > 0 && bytes[size - 1] == std::byte{'\r'}) --size;
+  if (size == 0) return missing(source, kPin, "is empty");
+  if (size > kMaxPinSize) return unusable_secret(Status::file_invalid, source, kPin, "holds too long a PIN");
   if (std::ranges::find(bytes.first(size), std::byte{0}) != bytes.first(size).end()) {
-    return failure(Status::file_invalid, Layer::system, kReading).about("the PIN holds a NUL byte");
+    return unusable_secret(Status::file_invalid, source, kPin, "holds a NUL byte");
   }
   pin.set_size(size);
   return pin;
+}
+
+Result<SecretBytes> read_new_pin(const PinSource& source, std::string_view what) noexcept {
+  SecretBytes pin = HOLDFAST_TRY(read_pin(source, what));
+  if (source.kind != PinSource::Kind::prompt) return pin;
+  FixedText<256> again{what};
+  again.append(", once more");
+  const SecretBytes second = HOLDFAST_TRY(read_pin(source, again.view()));
+  if (std::ranges::equal(pin.reveal({}), second.reveal({}))) return pin;
+  return failure(Status::invalid_argument, Layer::system, kPin.doing)
+      .about("the two PINs typed differ")
+      .with_hint("type the new PIN twice, the same both times");
 }
 
 }  // namespace holdfast::hal

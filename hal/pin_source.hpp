@@ -4,6 +4,7 @@
 #include "holdfast/result.hpp"
 
 #include "hal/secret_bytes.hpp"
+#include "hal/secret_wording.hpp"
 
 #include <cstdint>
 #include <string_view>
@@ -27,13 +28,28 @@ struct PinSource {
   [[nodiscard]] static Result<PinSource> parse(std::string_view text) noexcept;
 };
 
-/// Reads a PIN into locked memory. One trailing line end (LF or CRLF) is removed; an empty PIN, one with a NUL
-/// byte or longer than `kMaxPinSize` is refused.
+/// Reads what `source` holds into `out`, with whatever line end it has, and returns its size in bytes. `question` is
+/// for a prompt (see `ask_on_terminal`).
 ///
-/// `what` names the thing unlocked, for a prompt ("PIN for token 'agents'"). A prompt uses the controlling
-/// terminal only, without echo, and restores it on every path. Worth handling: `pin_required` (`none`, or
-/// no terminal), `file_untrusted` (PIN file readable by others), `file_invalid` (missing or empty).
-/// Blocks on the source. Each descriptor can be read once.
+/// Status `wording.missing`, with the source as detail: `none`, no such file, descriptor (the detail "descriptor 77",
+/// errno's name), variable or credential, or nothing in it. `file_untrusted` (a file readable by others),
+/// `permission_denied`, `file_invalid` (more than fits). Blocks on the source. Each descriptor can be read once. The
+/// caller wipes `out`.
+[[nodiscard]] Result<std::size_t> read_secret(const PinSource& source, std::string_view question,
+                                              const SecretWording& wording, std::span<std::byte> out) noexcept;
+
+/// The error of a secret that was read and cannot be one: names `source`, then says `why`.
+[[nodiscard]] Error unusable_secret(Status status, const PinSource& source, const SecretWording& wording,
+                                    std::string_view why) noexcept;
+
+/// Reads a PIN into locked memory, as `read_secret`. One trailing line end (LF or CRLF) is removed; one with a NUL
+/// byte or longer than `kMaxPinSize` is refused (`file_invalid`), an empty one is missing (`pin_required`).
+///
+/// `what` names the thing unlocked, for a prompt ("PIN for token 'agents'").
 [[nodiscard]] Result<SecretBytes> read_pin(const PinSource& source, std::string_view what) noexcept;
+
+/// Reads a PIN that is to be set: as `read_pin`, but a person who is asked types it twice. `invalid_argument` if the
+/// two differ: nobody would know what was set.
+[[nodiscard]] Result<SecretBytes> read_new_pin(const PinSource& source, std::string_view what) noexcept;
 
 }  // namespace holdfast::hal

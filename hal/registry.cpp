@@ -8,6 +8,8 @@
 #include "hal/tpm2/backend.hpp"
 #endif
 
+#include <algorithm>
+
 namespace holdfast::hal {
 namespace {
 
@@ -33,13 +35,21 @@ constexpr std::array kBackends{
 #endif
 };
 
+// Schemes are the same in capitals (RFC 3986 §3.1).
+bool has_scheme(std::string_view uri, std::string_view scheme) noexcept {
+  const auto is_same = [](char given, char small) {
+    return (given >= 'A' && given <= 'Z' ? given + 32 : given) == small;
+  };
+  return std::ranges::equal(uri.substr(0, scheme.size()), scheme, is_same);
+}
+
 }  // namespace
 
 std::span<const Backend> backends() noexcept { return kBackends; }
 
 Result<const Backend*> backend_for(std::string_view uri) noexcept {
   for (const Backend& backend : kBackends) {
-    if (uri.starts_with(backend.scheme)) return &backend;
+    if (has_scheme(uri, backend.scheme)) return &backend;
   }
   return failure(Status::invalid_uri, Layer::core, "choosing the back end for a key URI")
       .about("it begins neither with pkcs11: nor with tpm2:");

@@ -3,19 +3,13 @@
 
 #include "holdfast/result.hpp"
 
+#include "hal/secret_wording.hpp"
+
 #include <cstddef>
 #include <span>
 #include <string_view>
 
 namespace holdfast::hal {
-
-/// What a secret that somebody is asked for is called in errors.
-struct SecretWording {
-  const char* doing;  ///< a literal: "reading a PIN"
-  const char* name;   ///< a literal: "the PIN"
-  Status missing;     ///< there is none: `pin_required` for a PIN
-  const char* hint;   ///< a literal: where it could come from; null: the status's own
-};
 
 /// Asks `question` on the controlling terminal, without echo, and writes what is typed into `out`; returns its size
 /// in bytes, 1 to `out.size()`, without the line end. Backspace and Ctrl-U edit.

@@ -17,7 +17,7 @@ constexpr const char* kDoing = "opening a trusted file";
 Error refuse(Status status, std::string_view path, std::string_view why, int code = 0) noexcept {
   Error error = failure(status, Layer::system, kDoing);
   error.native = static_cast<std::uint64_t>(code);
-  error.native_name = code == ENOENT ? "ENOENT" : code == EACCES ? "EACCES" : nullptr;
+  error.native_name = code != 0 ? strerrorname_np(code) : nullptr;
   error.detail.append(path);
   error.detail.append(" ");
   error.detail.append(why);
@@ -130,8 +130,10 @@ Result<std::size_t> read_all(int fd, std::span<std::byte> out) noexcept {
     const ssize_t got = is_full ? read(fd, &overflow, 1) : read(fd, out.data() + used, out.size() - used);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
-      Error error = failure(status_of(errno), Layer::system, "reading a file");
-      error.native = static_cast<std::uint64_t>(errno);
+      const int code = errno;
+      Error error = failure(status_of(code), Layer::system, "reading a file");
+      error.native = static_cast<std::uint64_t>(code);
+      error.native_name = strerrorname_np(code);
       return error;
     }
     if (got == 0) return used;

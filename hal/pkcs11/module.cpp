@@ -60,6 +60,14 @@ Error unusable(std::string_view path, std::string_view why) noexcept {
   return error;
 }
 
+// A path that leads to no file is as much a module that cannot be used as a file that is none.
+Error about_module(Error error) noexcept {
+  if (error.status != Status::file_invalid) return error;
+  error.status = Status::module_unusable;
+  error.doing = kLoading;
+  return error;
+}
+
 struct Library {
   void* handle;
   Calls calls;
@@ -69,7 +77,9 @@ struct Library {
 // initialisations (so that another user in the process blocks a reset) or leave OS locking and the reserved argument
 // to us anyway, and which tells less when it fails.
 Result<Library> load(std::string_view path) noexcept {
-  const FileDescriptor file = HOLDFAST_TRY(open_trusted(path, FilePrivacy::readable));
+  Result<FileDescriptor> opened = open_trusted(path, FilePrivacy::readable);
+  if (!opened) return about_module(opened.error());
+  const FileDescriptor file = std::move(*opened);
   // The kernel's own name of the file that was checked: the path as given may lead through a link that somebody else
   // could turn elsewhere between the check and the load.
   char link[64];

@@ -80,7 +80,8 @@ class ModuleUse {
 };
 
 /// Loads the module at `config.path` once its file is known to be trusted, checks that it is one, and initialises
-/// it as `mode` says. `file_untrusted`, `file_invalid` for the path; `module_unusable` for what is behind it.
+/// it as `mode` says. `file_untrusted` for a path that others could change; `module_unusable` if there is
+/// no file or no module behind it, with the path as detail.
 [[nodiscard]] Result<ModuleUse> use_module(const ModuleConfig& config, ModuleMode mode) noexcept;
 
 }  // namespace holdfast::hal::pkcs11

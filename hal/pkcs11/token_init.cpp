@@ -107,8 +107,12 @@ struct Pins {
 Result<Pins> read_pins(const TokenInitOptions& options, const Token& token) noexcept {
   Pins pins;
   if (has_pad(token)) return pins;
-  pins.so = HOLDFAST_TRY(read_pin(options.so_pin, "Security officer's PIN for the token"));
-  pins.user = HOLDFAST_TRY(read_pin(options.user_pin, "New user PIN for the token"));
+  // A blank token takes the security officer's PIN it is given; an initialised one wants the PIN it has (C_InitToken,
+  // PKCS#11 v3.0 §5.5.7).
+  pins.so =
+      HOLDFAST_TRY(is_initialised(token) ? read_pin(options.so_pin, "Security officer's PIN for the token")
+                                         : read_new_pin(options.so_pin, "New security officer's PIN for the token"));
+  pins.user = HOLDFAST_TRY(read_new_pin(options.user_pin, "New user PIN for the token"));
   HOLDFAST_TRY(check_length(pins.so, token, "the security officer's PIN is too short or too long for the token"));
   HOLDFAST_TRY(check_length(pins.user, token, "the user PIN is too short or too long for the token"));
   return pins;

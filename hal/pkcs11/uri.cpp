@@ -6,6 +6,7 @@
 
 #include <p11-kit/uri.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace holdfast::hal::pkcs11 {
@@ -74,6 +75,14 @@ bool is_slot_number(std::string_view text) noexcept {
   return text.size() <= kMostDigits && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+// Schemes are the same in capitals (RFC 3986 §3.1); attribute names are not (RFC 7512 §2.3).
+bool has_scheme(std::string_view text) noexcept {
+  const auto is_same = [](char given, char small) {
+    return (given >= 'A' && given <= 'Z' ? given + 32 : given) == small;
+  };
+  return std::ranges::equal(text.substr(0, kScheme.size()), kScheme, is_same);
+}
+
 int hex_value(char c) noexcept {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -89,7 +98,7 @@ class StrictReading {
 
   Result<void> check(std::string_view text) noexcept {
     if (text.size() > kMaxKeyUriSize) return refuse("the URI", "is longer than 1024 characters");
-    if (!text.starts_with(kScheme)) return refuse("the URI", "does not begin with pkcs11:");
+    if (!has_scheme(text)) return refuse("the URI", "does not begin with pkcs11:");
     text.remove_prefix(kScheme.size());
     if (text.find('#') != std::string_view::npos) return refuse("the URI", "has a fragment (#)");
     const std::size_t question = text.find('?');
@@ -296,6 +305,7 @@ Result<KeyUri> parse_uri(std::string_view text, UriUse use) noexcept {
   HOLDFAST_TRY(reading.check(text));
   char terminated[kMaxKeyUriSize + 1];
   text.copy(terminated, text.size());
+  kScheme.copy(terminated, kScheme.size());
   terminated[text.size()] = '\0';
 
   const ParsedUri parsed(p11_kit_uri_new());

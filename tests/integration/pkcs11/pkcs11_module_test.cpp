@@ -32,7 +32,7 @@ class Pkcs11Module : public OnToken {
 
 TEST_F(Pkcs11Module, that_does_not_exist) {
   const auto device = open_module("/nowhere/module.so");
-  EXPECT_STATUS(device, file_invalid);
+  EXPECT_STATUS(device, module_unusable);
   EXPECT_NE(device.error().detail.view().find("/nowhere/module.so"), std::string_view::npos);
 }
 
@@ -56,10 +56,10 @@ TEST_F(Pkcs11Module, that_is_another_library) {
 }
 
 TEST_F(Pkcs11Module, that_is_a_folder_or_a_fifo) {
-  EXPECT_STATUS(open_module(hsm_.folder().path()), file_invalid);
+  EXPECT_STATUS(open_module(hsm_.folder().path()), module_unusable);
   const std::string fifo = hsm_.folder().file("fifo");
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
-  EXPECT_STATUS(open_module(fifo), file_invalid);
+  EXPECT_STATUS(open_module(fifo), module_unusable);
 }
 
 TEST_F(Pkcs11Module, that_others_may_write) {

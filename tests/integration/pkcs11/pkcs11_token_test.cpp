@@ -3,6 +3,7 @@
 // Choosing, describing and initialising tokens.
 #include "hal/pkcs11/backend.hpp"
 #include "tests/integration/pkcs11/on_token.hpp"
+#include "tests/support/terminal_run.hpp"
 
 #include <vector>
 
@@ -184,6 +185,56 @@ TEST_F(Pkcs11Token, that_stops_halfway_says_so) {
 
 TEST_F(Pkcs11Token, that_is_not_there_cannot_be_initialised) {
   EXPECT_STATUS(init("token=absent", "x", true), token_not_found);
+}
+
+class Pkcs11TokenTyped : public Pkcs11Token {
+ protected:
+  Result<hal::TokenDescription> init_typed(const std::string& path, bool erase) const {
+    hal::TokenInitOptions options;
+    const std::string uri = "pkcs11:" + path + "?module-path=" + SoftHsm::shim_path();
+    options.uri = uri;
+    options.label = "typed";
+    options.so_pin = options.user_pin = *hal::PinSource::parse("prompt");
+    options.erase_existing = erase;
+    return hal::pkcs11::init_token(options);
+  }
+  [[nodiscard]] bool takes(const std::string& pin) const {
+    const std::string file = hsm_.folder().write("typed-pin", pin);
+    return open("pkcs11:token=typed?module-path=" + SoftHsm::shim_path() + "&pin-source=file:" + file).has_value();
+  }
+};
+
+TEST_F(Pkcs11TokenTyped, is_made_when_both_new_pins_are_typed_twice_the_same) {
+  const auto run = run_on_terminal({"12345678\n", "12345678\n", "8765\n", "8765\n"},
+                                   [this] { return init_typed("", false).has_value() && takes("8765"); });
+  EXPECT_EQ(run.exit_code, 0) << run.shown;
+  EXPECT_EQ(run.shown,
+            "New security officer's PIN for the token: \r\n"
+            "New security officer's PIN for the token, once more: \r\n"
+            "New user PIN for the token: \r\nNew user PIN for the token, once more: \r\n");
+  EXPECT_TRUE(run.is_echo_on_after);
+}
+
+TEST_F(Pkcs11TokenTyped, is_left_alone_when_the_pins_differ) {
+  for (const std::vector<std::string>& answers :
+       {std::vector<std::string>{"12345678\n", "12345679\n"},
+        std::vector<std::string>{"12345678\n", "12345678\n", "8765\n", "87654\n"}}) {
+    const auto run = run_on_terminal(answers, [this] {
+      const auto made = init_typed("", false);
+      return made.status() == Status::invalid_argument && made.error().detail.view() == "the two PINs typed differ" &&
+             shim_control().count("C_InitToken") == 0;
+    });
+    EXPECT_EQ(run.exit_code, 0) << run.shown;
+    EXPECT_TRUE(run.is_echo_on_after);
+  }
+}
+
+TEST_F(Pkcs11TokenTyped, has_its_security_officers_pin_already_and_is_asked_for_it_once) {
+  const auto run =
+      run_on_terminal({"12345678\n", "12345678\n", "8765\n", "8765\n", "12345678\n", "4321\n", "4321\n"}, [this] {
+        return init_typed("", false).has_value() && init_typed("token=typed", true).has_value() && takes("4321");
+      });
+  EXPECT_EQ(run.exit_code, 0) << run.shown;
 }
 
 }  // namespace

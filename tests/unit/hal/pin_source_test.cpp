@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -54,8 +55,9 @@ TEST(PinSource, RefusesAFileOthersMayRead) {
 
 TEST(PinSource, RefusesAnEmptyLongOrBinaryPin) {
   const TemporaryFolder folder;
-  EXPECT_EQ(read_from("file:" + folder.write("pin", "")).status(), Status::file_invalid);
-  EXPECT_EQ(read_from("file:" + folder.write("pin", "\n")).status(), Status::file_invalid);
+  EXPECT_EQ(read_from("file:" + folder.write("pin", "")).status(), Status::pin_required);
+  EXPECT_EQ(read_from("file:" + folder.write("pin", "\n")).status(), Status::pin_required);
+  EXPECT_EQ(read_from("file:" + folder.write("pin", "\r\n")).status(), Status::pin_required);
   EXPECT_EQ(read_from("file:" + folder.write("pin", std::string("12\0"
                                                                 "34",
                                                                 5)))
@@ -65,7 +67,34 @@ TEST(PinSource, RefusesAnEmptyLongOrBinaryPin) {
   EXPECT_EQ(read_from("file:" + folder.write("pin", std::string(kMaxPinSize + 1, 'x'))).status(),
             Status::file_invalid);
   EXPECT_EQ(read_from("file:" + folder.write("pin", std::string(5000, 'x'))).status(), Status::file_invalid);
-  EXPECT_EQ(read_from("file:" + folder.file("missing")).status(), Status::file_invalid);
+}
+
+TEST(PinSource, NamesTheSourceThatHoldsNoPin) {
+  const TemporaryFolder folder;
+  const auto detail_of = [](const std::string& source) {
+    const auto pin = read_from(source);
+    EXPECT_EQ(pin.status(), Status::pin_required) << source;
+    return pin ? std::string() : std::string(pin.error().detail.view());
+  };
+  const std::string missing = folder.file("missing");
+  EXPECT_EQ(detail_of("file:" + missing), missing + " does not exist");
+  EXPECT_STREQ(read_from("file:" + missing).error().native_name, "ENOENT");
+  EXPECT_EQ(detail_of("file:" + folder.path()), folder.path() + " is not a regular file");
+  const std::string empty = folder.write("empty", "");
+  EXPECT_EQ(detail_of("file:" + empty), empty + " is empty");
+  EXPECT_EQ(detail_of("env:HOLDFAST_TEST_UNSET"), "the environment variable HOLDFAST_TEST_UNSET is not set");
+  ASSERT_EQ(setenv("HOLDFAST_TEST_PIN", "", 1), 0);
+  EXPECT_EQ(detail_of("env:HOLDFAST_TEST_PIN"), "the environment variable HOLDFAST_TEST_PIN is empty");
+  const std::string too_long = folder.write("long", std::string(kMaxPinSize + 1, 'x'));
+  EXPECT_EQ(read_from("file:" + too_long).error().detail.view(), too_long + " holds too long a PIN");
+}
+
+TEST(PinSource, NamesADescriptorThatIsNotOpen) {
+  const auto pin = read_from("fd:77");
+  ASSERT_EQ(pin.status(), Status::pin_required);
+  EXPECT_EQ(pin.error().detail.view(), "descriptor 77 cannot be read");
+  EXPECT_EQ(pin.error().native, std::uint64_t{EBADF});
+  EXPECT_STREQ(pin.error().native_name, "EBADF");
 }
 
 TEST(PinSource, ReadsADescriptorOnce) {
@@ -75,9 +104,9 @@ TEST(PinSource, ReadsADescriptorOnce) {
   close(ends[1]);
   const std::string source = "fd:" + std::to_string(ends[0]);
   EXPECT_EQ(text_of(*read_from(source)), "1234");
-  EXPECT_EQ(read_from(source).status(), Status::file_invalid);
+  EXPECT_EQ(read_from(source).status(), Status::pin_required);
   close(ends[0]);
-  EXPECT_EQ(read_from(source).status(), Status::file_invalid);
+  EXPECT_EQ(read_from(source).status(), Status::pin_required);
 }
 
 TEST(PinSource, ReadsTheEnvironmentOnlyByName) {
@@ -92,7 +121,7 @@ TEST(PinSource, ReadsASystemdCredential) {
   folder.write("pin", "1234\n");
   ASSERT_EQ(setenv("CREDENTIALS_DIRECTORY", folder.path().c_str(), 1), 0);
   EXPECT_EQ(text_of(*read_from("credential:pin")), "1234");
-  EXPECT_EQ(read_from("credential:other").status(), Status::file_invalid);
+  EXPECT_EQ(read_from("credential:other").status(), Status::pin_required);
   EXPECT_EQ(read_from("credential:../pin").status(), Status::invalid_argument);
   ASSERT_EQ(unsetenv("CREDENTIALS_DIRECTORY"), 0);
   EXPECT_EQ(read_from("credential:pin").status(), Status::pin_required);
@@ -107,6 +136,7 @@ TEST(PinSource, RefusesEverythingElseAndNeverEchoesIt) {
     ASSERT_FALSE(source);
     EXPECT_EQ(source.error().detail.view().find("1234"), std::string_view::npos);
     EXPECT_NE(source.error().hint, nullptr);
+    EXPECT_EQ(std::string_view(source.error().doing).find("PIN"), std::string_view::npos);  // may be a bearer's
   }
   EXPECT_EQ(PinSource::parse("file:/" + std::string(2000, 'x')).status(), Status::invalid_argument);
 }
@@ -130,6 +160,21 @@ TEST(PinPrompt, CtrlCGivesUpAndRestoresTheTerminal) {
       test::run_on_terminal({"12\x03"}, [] { return read_from("prompt").status() == Status::pin_required; });
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_TRUE(run.is_echo_on_after);
+}
+
+TEST(PinPrompt, ANewPinIsTypedTwice) {
+  const auto read_new = [] { return read_new_pin(*PinSource::parse("prompt"), "New PIN"); };
+  const auto same = test::run_on_terminal({"1234\n", "1234\n"}, [&] {
+    const auto pin = read_new();
+    return pin && text_of(*pin) == "1234";
+  });
+  EXPECT_EQ(same.exit_code, 0);
+  EXPECT_EQ(same.shown, "New PIN: \r\nNew PIN, once more: \r\n");
+  for (const char* second : {"1235\n", "123\n", "12345\n"}) {
+    const auto other =
+        test::run_on_terminal({"1234\n", second}, [&] { return read_new().status() == Status::invalid_argument; });
+    EXPECT_EQ(other.exit_code, 0) << second;
+  }
 }
 
 TEST(PinPrompt, ASignalFindsTheTerminalRestored) {

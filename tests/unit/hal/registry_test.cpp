@@ -35,8 +35,17 @@ TEST(Registry, ATpmUriReachesItsBackEnd) {
 }
 #endif
 
+TEST(Registry, KnowsASchemeInCapitals) {
+  for (const std::string_view uri : {"PKCS11:token=x", "Pkcs11:"}) {
+    const auto backend = backend_for(uri);
+    ASSERT_TRUE(backend) << uri;
+    EXPECT_EQ((*backend)->scheme, "pkcs11:");
+  }
+  EXPECT_EQ((*backend_for("TPM2:handle=1"))->scheme, "tpm2:");
+}
+
 TEST(Registry, AnUnknownSchemeIsNoUri) {
-  for (const std::string_view uri : {"", "pkcs11", "PKCS11:token=x", "file:/x", " pkcs11:"}) {
+  for (const std::string_view uri : {"", "pkcs11", "pkcs11;token=x", "file:/x", " pkcs11:"}) {
     DeviceOptions options;
     options.uri = uri;
     EXPECT_EQ(open_device(options).status(), Status::invalid_uri) << uri;

@@ -51,7 +51,9 @@ TEST(AccessToken, CannotEndTheHeaderItIsSentIn) {
     EXPECT_EQ(text_of(read_from("file:" + folder.write("t", text))), "(file_invalid)") << text;
   }
   EXPECT_EQ(text_of(read_from("file:" + folder.write("n", std::string("a\0b", 3)))), "(file_invalid)");
-  EXPECT_EQ(text_of(read_from("file:" + folder.write("e", "\n"))), "(file_invalid)");
+  EXPECT_EQ(text_of(read_from("file:" + folder.write("e", "\n"))), "(permission_denied)");
+  EXPECT_EQ(text_of(read_from("file:" + folder.write("f", ""))), "(permission_denied)");
+  EXPECT_EQ(text_of(read_from("file:" + folder.file("missing"))), "(permission_denied)");
 }
 
 TEST(AccessToken, IsRefusedFromAFileThatOthersMayRead) {

@@ -44,6 +44,14 @@ TEST(Uri, may_leave_everything_open) {
   EXPECT_TRUE(parse_uri("pkcs11:?module-name=softhsm2", UriUse::key).has_value());
 }
 
+TEST(Uri, has_its_scheme_in_capitals_too_and_is_written_in_small_letters) {
+  for (const std::string_view text : {"PKCS11:token=A", "Pkcs11:token=A"}) {
+    const auto uri = parse_uri(text, UriUse::key);
+    ASSERT_TRUE(uri.has_value()) << uri.error().detail.view();
+    EXPECT_EQ(write_uri(*uri)->view(), "pkcs11:token=A");
+  }
+}
+
 TEST(Uri, fills_fields_to_the_last_byte) {
   const std::string label(32, 'x');
   const auto uri = parse_uri("pkcs11:token=" + label + ";serial=0123456789abcdef", UriUse::key);
@@ -66,7 +74,8 @@ TEST_P(UriMistake, is_refused_by_name) { EXPECT_EQ(refusal(GetParam().text), Get
 INSTANTIATE_TEST_SUITE_P(
     all, UriMistake,
     ::testing::Values(Mistake{"", "the URI does not begin with pkcs11:"},
-                      Mistake{"PKCS11:token=a", "the URI does not begin with pkcs11:"},
+                      Mistake{"pkcs11", "the URI does not begin with pkcs11:"},
+                      Mistake{"pkcs1Q:token=a", "the URI does not begin with pkcs11:"},
                       Mistake{"tpm2:file=/x", "the URI does not begin with pkcs11:"},
                       Mistake{"pkcs11:token=a;token=b", "token is there twice"},
                       Mistake{"pkcs11:token=a;token=a", "token is there twice"},
