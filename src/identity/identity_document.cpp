@@ -2,6 +2,7 @@
 #include "src/identity/identity_document.hpp"
 
 #include "hal/key_device.hpp"
+#include "src/registrar/authority_url.hpp"
 
 #include <algorithm>
 
@@ -168,8 +169,10 @@ Json object_member(const Json& document, std::string_view name) {
 }  // namespace
 
 Result<Json> open_identity_document(std::string_view text) {
-  auto document = Json::parse(text);
-  if (!document || !document->is_object()) return refusal("the file", "is not a JSON object, or it is cut off");
+  std::string_view why;
+  auto document = Json::parse(text, why);
+  if (!document) return refusal("the file", why);
+  if (!document->is_object()) return refusal("the file", "is not a JSON object");
   const auto version_member = document->member("version");
   if (!version_member) return refusal("version", "is missing");
   const auto version = version_member->as_integer();
@@ -201,6 +204,8 @@ Result<Identity> read_identity_document(std::string_view text) {
   const Json authority = HOLDFAST_TRY(reader.object("authority", Presence::required));
   const ObjectReader authority_reader(authority, "authority.");
   identity.authority_url = without_trailing_slashes(HOLDFAST_TRY(authority_reader.text("url", Presence::required)));
+  const auto url = AuthorityUrl::parse(identity.authority_url);
+  if (!url) return refusal_of("authority.url", url.error());
   identity.authority_ca_file = HOLDFAST_TRY(authority_reader.text("ca_file", Presence::optional));
 
   const Json account = HOLDFAST_TRY(reader.object("account", Presence::optional));

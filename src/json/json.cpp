@@ -26,24 +26,32 @@ class StrictParser {
     const auto watch = [this](int depth, Library::parse_event_t event, Library& parsed) {
       const bool opens =
           event == Library::parse_event_t::object_start || event == Library::parse_event_t::array_start;
-      if (opens && depth >= kMaxDepth) is_refused_ = true;
+      if (opens && depth >= kMaxDepth) refuse("is nested deeper than 32");
       if (event == Library::parse_event_t::object_start) names_.emplace_back();
       if (event == Library::parse_event_t::object_end) names_.pop_back();
       if (event == Library::parse_event_t::key && !names_.back().insert(parsed.get<std::string>()).second) {
-        is_refused_ = true;
+        refuse("has a member twice");
       }
       return true;
     };
     // The library takes a NUL byte for the end of the text and a byte order mark for white space; RFC 8259 §2 knows
     // neither, and what followed the NUL would go unread.
-    if (text.find('\0') != std::string_view::npos || text.starts_with("\xEF\xBB\xBF")) return false;
+    if (text.find('\0') != std::string_view::npos || text.starts_with("\xEF\xBB\xBF")) {
+      refuse("begins with a byte order mark, or holds a NUL byte");
+      return false;
+    }
     out = Library::parse(text.begin(), text.end(), watch, false);
-    return !is_refused_ && !out.is_discarded();
+    if (out.is_discarded()) why_ = "is not JSON, or it is cut off";
+    return why_.empty();
   }
+  [[nodiscard]] std::string_view why() const { return why_; }
 
  private:
+  void refuse(std::string_view why) {
+    if (why_.empty()) why_ = why;
+  }
   std::vector<std::set<std::string>> names_;
-  bool is_refused_ = false;
+  std::string_view why_;
 };
 
 }  // namespace
@@ -66,11 +74,19 @@ Json Json::boolean(bool value) { return Json(std::make_unique<Value>(Library(val
 Json Json::integer(std::int64_t value) { return Json(std::make_unique<Value>(Library(value))); }
 
 std::optional<Json> Json::parse(std::string_view text) noexcept {
+  std::string_view why;
+  return parse(text, why);
+}
+
+std::optional<Json> Json::parse(std::string_view text, std::string_view& why) noexcept {
   try {
     Json result;
-    if (!StrictParser().parse(text, result.value_->library)) return std::nullopt;
-    return result;
+    StrictParser parser;
+    if (parser.parse(text, result.value_->library)) return result;
+    why = parser.why();
+    return std::nullopt;
   } catch (...) {
+    why = "needs more memory than there is";
     return std::nullopt;
   }
 }

@@ -32,6 +32,8 @@ class Json {
   /// Reads one JSON text; `nullopt` for anything else: trailing bytes, duplicate members, invalid UTF-8, nesting
   /// deeper than 32.
   [[nodiscard]] static std::optional<Json> parse(std::string_view text) noexcept;
+  /// The same, with the reason for a refusal: words that follow "the text …", a literal.
+  [[nodiscard]] static std::optional<Json> parse(std::string_view text, std::string_view& why) noexcept;
   /// `indent` spaces per level; negative: one line without white space. Invalid UTF-8 is replaced.
   [[nodiscard]] std::string dump(int indent = -1) const;
 

@@ -29,9 +29,36 @@ Status status_of(int code) noexcept {
   }
 }
 
+// SQLite's codes look like errno's, but are not.
+const char* name_of(int code) noexcept {
+  switch (code & 0xff) {
+    case SQLITE_BUSY:
+      return "SQLITE_BUSY";
+    case SQLITE_FULL:
+      return "SQLITE_FULL";
+    case SQLITE_NOMEM:
+      return "SQLITE_NOMEM";
+    case SQLITE_READONLY:
+      return "SQLITE_READONLY";
+    case SQLITE_CANTOPEN:
+      return "SQLITE_CANTOPEN";
+    case SQLITE_IOERR:
+      return "SQLITE_IOERR";
+    case SQLITE_NOTADB:
+      return "SQLITE_NOTADB";
+    case SQLITE_CORRUPT:
+      return "SQLITE_CORRUPT";
+    case SQLITE_CONSTRAINT:
+      return "SQLITE_CONSTRAINT";
+    default:
+      return "SQLite";
+  }
+}
+
 Error database_error(sqlite3* connection, int code, const char* doing) noexcept {
   Error error = failure(status_of(code), Layer::system, doing);
   error.native = static_cast<std::uint64_t>(code);
+  error.native_name = name_of(code);
   switch (code & 0xff) {
     case SQLITE_BUSY:
       error.detail.append("the database is in use by another process");

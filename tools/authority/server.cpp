@@ -122,8 +122,11 @@ int trial_bind(const std::string& host, std::uint16_t port) {
 // The library only says that it failed, so the same bind is tried again for its reason.
 Error listen_error(const Server::Settings& settings) {
   const int code = trial_bind(settings.host, settings.port);
-  const bool is_denied = code == EACCES || code == EPERM;
-  Error error = failure(is_denied ? Status::permission_denied : Status::resource_exhausted, Layer::http, "listening");
+  Status status = Status::resource_exhausted;
+  if (code == EACCES || code == EPERM) status = Status::permission_denied;
+  if (code == EADDRINUSE) status = Status::already_exists;
+  if (code == EADDRNOTAVAIL) status = Status::invalid_argument;
+  Error error = failure(status, Layer::http, "listening");
   error.native = static_cast<std::uint64_t>(code);
   error.native_name = code != 0 ? strerrorname_np(code) : nullptr;
   error.detail.append(settings.host + " port " + std::to_string(settings.port));

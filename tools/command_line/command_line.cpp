@@ -36,7 +36,8 @@ bool begins_with_words(std::string_view words, std::string_view prefix) {
 }
 
 std::string joined(std::string_view first, std::string_view second) {
-  return first.empty() ? std::string(second) : std::string(first) + " " + std::string(second);
+  if (first.empty() || second.empty()) return std::string(first.empty() ? second : first);
+  return std::string(first) + " " + std::string(second);
 }
 
 // The next word of each command that begins with `prefix`, each once.
@@ -128,6 +129,11 @@ class Reader {
       if (is_option(argument)) {
         wrong("unknown option before a command: " + std::string(name_part(argument)),
               "write the command first, then its options: " + std::string(program_.name) + " COMMAND [options]");
+        continue;
+      }
+      // `holdfast help key list` is `holdfast key list --help`.
+      if (argument == "help" && words_.empty() && !is_help_asked_) {
+        is_help_asked_ = true;
         continue;
       }
       if (!take_word(argument)) return;

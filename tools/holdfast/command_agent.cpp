@@ -133,10 +133,19 @@ Result<void> try_task(Terminal& terminal, Registrar& registrar, const Identity& 
   return task.error();
 }
 
+Result<hal::PinSource> parse_token_source(std::string_view text) {
+  Result<hal::PinSource> source = hal::PinSource::parse(text);
+  if (source) return source;
+  Error error = source.error();
+  error.doing = "reading --access-token-source";
+  error.hint = "write fd:N, file:/PATH, credential:NAME, env:NAME or prompt; never the access token itself";
+  return error;
+}
+
 Result<void> register_agent(Terminal& terminal, const Arguments& arguments) {
   // Nothing is registered before all of this holds, as it cannot be taken back.
   HOLDFAST_TRY(plausible_timestamp(hal::system_clock().wall(), "checking the clock"));
-  const hal::PinSource token_source = HOLDFAST_TRY(hal::PinSource::parse(arguments.value("access-token-source")));
+  const hal::PinSource token_source = HOLDFAST_TRY(parse_token_source(arguments.value("access-token-source")));
   PinRelay pin = HOLDFAST_TRY(PinRelay::create(arguments.value("pin-source")));
   RegistrarOptions options;
   options.authority_url = arguments.value("authority");
@@ -218,7 +227,9 @@ std::vector<Option> register_options() {
       {.name = "ca-file",
        .value_name = "PATH",
        .help = "PEM certificates that vouch for the authority; default: the system's"},
-      {.name = "profile", .value_name = "PROFILE", .help = "what the key must be; default: strict"},
+      {.name = "profile",
+       .value_name = "PROFILE",
+       .help = "what the key must be: strict (made on the token), or imported; default: strict"},
       {.name = "account-id", .value_name = "ID", .help = "account metadata, kept in the identity file"},
       {.name = "user-id", .value_name = "ID", .help = "account metadata"},
       {.name = "email", .value_name = "ADDRESS", .help = "account metadata"},

@@ -25,7 +25,11 @@ Result<Scheme> scheme_for(const hal::TokenDescription& token, const Arguments& a
   Scheme scheme = token.can_ed25519 ? Scheme::ed25519 : Scheme::es256;
   if (arguments.has("scheme")) scheme = HOLDFAST_TRY(parse_scheme(arguments.value("scheme")));
   if (scheme == Scheme::ed25519 ? token.can_ed25519 : token.can_es256) return scheme;
-  return failure(Status::scheme_unsupported, Layer::core, "choosing a scheme").about(token.label.view());
+  return failure(Status::scheme_unsupported, Layer::core, "choosing a scheme")
+      .about(token.label.view())
+      .with_hint(
+          "choose the other with --scheme (ed25519, es256), or another token: holdfast token list shows which "
+          "schemes each has");
 }
 
 std::string dropped_in_words(const hal::KeyAttributeSet& dropped) {
@@ -236,7 +240,9 @@ std::vector<Command> key_commands(Terminal& terminal) {
                         "ecdsa-sha2-nistp256 verifies es256"},
                    kPinSourceOption,
                    kModuleOption,
-                   {.name = "profile", .value_name = "PROFILE", .help = "what the key must be; default: strict"},
+                   {.name = "profile",
+                    .value_name = "PROFILE",
+                    .help = "what the key must be: strict (made on the token), or imported; default: strict"},
                    kNoProbeOption},
        .examples = {{.purpose = "Make a key on the token named agents",
                      .command_line = "holdfast key generate 'pkcs11:token=agents;object=agent-key?module-path="

@@ -22,7 +22,9 @@ Result<void> list_tokens(Terminal& terminal, const Arguments& arguments) {
   options.module_path = arguments.value("module");
   const hal::Backend* backend = HOLDFAST_TRY(hal::backend_for(options.uri));
   std::vector<hal::TokenDescription> tokens(kMostTokens);
-  const std::size_t count = HOLDFAST_TRY(backend->list_tokens(options, tokens));
+  const Result<std::size_t> listed = backend->list_tokens(options, tokens);
+  if (!listed) return with_module_hint(listed.error(), options.module_path);
+  const std::size_t count = *listed;
   tokens.resize(std::min(count, kMostTokens));
 
   Json list = Json::array();
@@ -43,6 +45,19 @@ Result<void> list_tokens(Terminal& terminal, const Arguments& arguments) {
   return {};
 }
 
+// The device layer knows no options; a person has these.
+Error init_failure(Error error, const hal::TokenInitOptions& options) {
+  if (error.status == Status::already_exists) {
+    error.hint = options.erase_existing
+                     ? "choose another --label: another token has this one"
+                     : "choose another --label, or name the token's URI and --erase, which destroys every key on it";
+  } else if (error.status == Status::token_not_found) {
+    error.hint =
+        "see what is there with: holdfast token list --module PATH; to erase one, name its serial= and --erase";
+  }
+  return with_module_hint(error, options.module_path);
+}
+
 Result<void> init_token(Terminal& terminal, const Arguments& arguments) {
   hal::TokenInitOptions options;
   options.uri = uri_or_any(arguments);
@@ -58,7 +73,9 @@ Result<void> init_token(Terminal& terminal, const Arguments& arguments) {
                        "give each a descriptor of its own");
   }
   const hal::Backend* backend = HOLDFAST_TRY(hal::backend_for(options.uri));
-  const hal::TokenDescription token = HOLDFAST_TRY(backend->init_token(options));
+  const Result<hal::TokenDescription> made = backend->init_token(options);
+  if (!made) return init_failure(made.error(), options);
+  const hal::TokenDescription& token = *made;
   terminal.remember_done("the token " + std::string(token.label.view()) + " was initialised");
   terminal.show(token_report(token));
   if (token.is_software) terminal.note(kSoftwareTokenNote);

@@ -29,7 +29,14 @@ std::string_view without_line_end(std::string_view text) {
 
 Result<std::string> read_input() {
   std::array<char, 2 * kMaxAuthorizationSize> buffer{};
-  const std::size_t size = HOLDFAST_TRY(hal::read_all(STDIN_FILENO, std::as_writable_bytes(std::span(buffer))));
+  const Result<std::size_t> got = hal::read_all(STDIN_FILENO, std::as_writable_bytes(std::span(buffer)));
+  if (!got && got.error().native == 0) {
+    return failure(Status::header_refused, Layer::core, "reading the header from standard input")
+        .about("standard input holds more than one header can have")
+        .with_hint("pipe in one Authorization line, or its value alone");
+  }
+  if (!got) return got.error();
+  const std::size_t size = *got;
   if (size == 0) {
     return failure(Status::header_refused, Layer::core, "reading the header from standard input")
         .about("standard input is empty")
@@ -78,7 +85,12 @@ Result<VerifyWindow> window_of(const Arguments& arguments) {
     if (now.ends_with('Z')) {
       window.now = HOLDFAST_TRY(parse_timestamp(now));
     } else {
-      window.now.value = HOLDFAST_TRY(number(now, "--now"));
+      const Result<std::int64_t> seconds = number(now, "--now");
+      if (!seconds) {
+        return wrong_value("--now takes a time such as 2026-04-20T00:00:00Z, or seconds since 1970",
+                           "write it in UTC with a Z at its end, or in digits");
+      }
+      window.now.value = *seconds;
     }
   }
   if (arguments.has("window")) {

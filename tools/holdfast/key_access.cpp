@@ -2,6 +2,7 @@
 #include "tools/holdfast/key_access.hpp"
 
 #include "hal/registry.hpp"
+#include "tools/holdfast/commands.hpp"
 #include "tools/holdfast/key_report.hpp"
 #include "tools/holdfast/key_uri.hpp"
 
@@ -16,7 +17,9 @@ Result<hal::DevicePtr> open_device(const DeviceRequest& request, hal::DeviceAcce
   options.pin = HOLDFAST_TRY(hal::PinSource::parse(request.pin_source));
   options.module_path = request.module_path;
   options.sessions = 1;
-  return hal::open_device(options);
+  Result<hal::DevicePtr> device = hal::open_device(options);
+  if (!device) return with_module_hint(device.error(), request.module_path);
+  return device;
 }
 
 Result<OpenKey> open_key(const DeviceRequest& request, hal::DeviceAccess access) {

@@ -184,7 +184,9 @@ int Terminal::fail(const Error& error) {
 
 int Terminal::fail_use(std::string_view error, std::string_view hint) {
   if (is_json_) {
-    const Json body = error_json(status_name(Status::invalid_argument), error, hint);
+    Json body = error_json(status_name(Status::invalid_argument), error, hint);
+    body.set("layer", layer_name(Layer::core)).set("native", std::int64_t{0}).set("native_name", Json());
+    body.set("doing", "reading the command line").set("detail", error);
     write_all(STDERR_FILENO, Json::object().set("error", body).dump() + "\n");
   } else {
     say("error", "\x1b[1;31m", error);

@@ -84,6 +84,18 @@ TEST(Json, NestsThirtyTwoLevelsAndNoMore) {
   EXPECT_FALSE(Json::parse(std::string(60'000, '[')));
 }
 
+TEST(Json, SaysWhyATextIsRefused) {
+  std::string_view why;
+  EXPECT_FALSE(Json::parse(R"({"a":1,"a":1})", why));
+  EXPECT_EQ(why, "has a member twice");
+  EXPECT_FALSE(Json::parse(R"({"a":)", why));
+  EXPECT_EQ(why, "is not JSON, or it is cut off");
+  EXPECT_FALSE(Json::parse(std::string(33, '[') + std::string(33, ']'), why));
+  EXPECT_EQ(why, "is nested deeper than 32");
+  EXPECT_FALSE(Json::parse("\xEF\xBB\xBF{}", why));
+  EXPECT_EQ(why, "begins with a byte order mark, or holds a NUL byte");
+}
+
 TEST(Json, AKindIsNeverTakenForAnother) {
   const Json json = *Json::parse(R"({"s":"1","b":true,"i":1,"f":1.0,"big":9223372036854775808,"n":null})");
   EXPECT_EQ(json.string_member("s"), "1");

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <string>
 
 namespace holdfast {
@@ -63,11 +65,18 @@ TEST_F(SessionOpen, AnotherKeyThanTheProgramExpectsIsRefused) {
 }
 
 TEST_F(SessionOpen, AnAuthorityThatCannotBeUsedIsRefusedBeforeTheTokenIsOpened) {
-  identity_.profile = KeyProfile::strict;
   identity_.key_uri = "tpm2:handle=0x81000001";
-  identity_.authority_url = "http://authority.example";
-  const Error error = open();
-  EXPECT_NE(error.status, Status::backend_not_built);
+  ASSERT_TRUE(store_identity(identity_, path_, true));
+  std::ifstream stored(path_);
+  std::string text{std::istreambuf_iterator<char>(stored), {}};
+  const std::size_t scheme = text.find("https://");
+  ASSERT_NE(scheme, std::string::npos);
+  std::ofstream(path_) << text.replace(scheme, 5, "http");
+  SessionOptions options;
+  options.identity_file = path_;
+  const auto session = AgentSession::open(options);
+  ASSERT_EQ(session.status(), Status::file_invalid);
+  EXPECT_NE(session.error().detail.view().find("authority.url"), std::string_view::npos);
 }
 
 TEST_F(SessionOpen, OptionsAreChecked) {
