@@ -175,13 +175,15 @@ class StartRefusalTest : public testing::Test {
 TEST_F(StartRefusalTest, PortInUse) {
   const AuthorityProcess first;
   const std::string port = first.origin().substr(first.origin().rfind(':') + 1);
-  expect_end({"--listen", "127.0.0.1:" + port}, 1, "127.0.0.1 port " + port + " is in use by another program");
+  expect_end({"--listen", "127.0.0.1:" + port}, 1,
+             "it exists already: 127.0.0.1 port " + port + " is in use by another program");
   EXPECT_EQ(call({"GET", first.origin() + "/healthz", {}, {}, first.certificate()}).status, 200);
 }
 
 TEST_F(StartRefusalTest, DatabaseInUse) {
   const AuthorityProcess first;
-  expect_end({"--database", first.database()}, 1, "the database is in use by another process");
+  expect_end({"--database", first.database()}, 1,
+             "a file cannot be used: the database is in use by another process (system: SQLITE_BUSY while");
 }
 
 TEST_F(StartRefusalTest, DatabaseThatCannotBe) {
@@ -194,7 +196,7 @@ TEST_F(StartRefusalTest, DatabaseThatCannotBe) {
 }
 
 TEST_F(StartRefusalTest, AddressesOfOthers) {
-  expect_end({"--listen", "192.0.2.1:0", "--public"}, 1, "192.0.2.1 port 0 cannot be listened on");
+  expect_end({"--listen", "192.0.2.1:0", "--public"}, 2, "192.0.2.1 port 0 cannot be listened on");
 }
 
 TEST_F(StartRefusalTest, PublicWithoutSayingSo) {
