@@ -105,8 +105,9 @@ Result<std::size_t> read_environment(const PinSource& source, const SecretWordin
   if (value == nullptr) return missing(source, wording, "is not set");
   const std::size_t size = std::strlen(value);
   if (size == 0) return missing(source, wording, "is empty");
-  if (size > out.size())
+  if (size > out.size()) {
     return unusable_secret(Status::file_invalid, source, wording, "holds more than a secret can be long");
+  }
   std::memcpy(out.data(), value, size);
   return size;
 }

@@ -61,8 +61,9 @@ Result<void> AuthSession::start_policy(BootTime deadline) noexcept {
 }
 
 Result<void> AuthSession::begin(Kind kind, std::uint32_t salt_key, const Salt* salt, BootTime deadline) noexcept {
-  if (!draw(nonce_caller_))
+  if (!draw(nonce_caller_)) {
     return failure(Status::resource_exhausted, Layer::system, kStarting).about("no randomness");
+  }
   Command command(TPM2_CC_StartAuthSession);
   command.handle(salt_key).handle(TPM2_RH_NULL).returning_handle();
   ByteWriter& out = command.parameters();
