@@ -20,10 +20,10 @@ void wipe(std::span<std::byte> bytes) noexcept {
   if (!bytes.empty()) {
     explicit_bzero(bytes.data(), bytes.size());  // null is not for explicit_bzero, not even for nothing
   }
+}
 
-  Result<SecretBytes> SecretBytes::allocate(std::size_t capacity) noexcept {
-    const std::size_t size = mapped_size(capacity == 0 ? 1 : capacity);
-  }
+Result<SecretBytes> SecretBytes::allocate(std::size_t capacity) noexcept {
+  const std::size_t size = mapped_size(capacity == 0 ? 1 : capacity);
   void* pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   const bool is_mapped = pages != MAP_FAILED;
   if (!is_mapped || mlock(pages, size) != 0 || madvise(pages, size, MADV_DONTDUMP) != 0 ||

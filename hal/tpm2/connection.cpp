@@ -40,8 +40,9 @@ void Connection::abandon() noexcept { transport_.abandon(); }
 std::span<const std::byte> Connection::write(Command& command) noexcept {
   const auto authorizations = command.authorizations();
   for (const auto& authorization : authorizations) {
-    if (authorization.session != nullptr && !authorization.session->prepare(command, authorization.auth_value))
+    if (authorization.session != nullptr && !authorization.session->prepare(command, authorization.auth_value)) {
       return {};
+    }
   }
   ByteWriter out(command_);
   out.u16(authorizations.empty() ? TPM2_ST_NO_SESSIONS : TPM2_ST_SESSIONS).u32(0).u32(command.code_);

@@ -197,8 +197,9 @@ Result<FoundKey> Device::find_the_only_key(BootTime deadline) noexcept {
     only = key;
   }
   if (count > 1) return several;
-  if (!only)
+  if (!only) {
     return failure(Status::key_not_found, Layer::tpm2, kFinding).about("the TPM has no persistent signing key");
+  }
   return *only;
 }
 
@@ -362,8 +363,9 @@ void Device::release_root() noexcept {
 Result<const Salt*> Device::salt() noexcept {
   if (!salt_) {
     const auto point = root_.object().public_area.point();
-    if (!point)
+    if (!point) {
       return failure(Status::device_fault, Layer::tpm2, "reading the storage root").about("it has no point");
+    }
     salt_ = HOLDFAST_TRY(Salt::make(*point));
   }
   return &*salt_;

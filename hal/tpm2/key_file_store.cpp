@@ -41,7 +41,7 @@ struct Place {
 
   [[nodiscard]] bool take(std::string_view path) noexcept {
     const std::size_t slash = path.rfind('/');
-    if (slash == std::string_view::npos || slash >= kMaxPathSize) return false;
+    if (slash >= kMaxPathSize) return false;  // npos, where there is no slash, among them
     const std::string_view last = path.substr(slash + 1);
     constexpr std::size_t kRoomForTemporary = 24;
     if (last.empty() || last.size() + kRoomForTemporary > kMaxName) return false;

@@ -53,8 +53,9 @@ Error Lockout::explain(const char* doing) const noexcept {
     append(error, seconds_to_forget);
     error.detail.append(" s");
   }
-  return std::move(error).with_hint(
-      "wait until the TPM has forgotten some, or have the holder of its lockout auth run tpm2_dictionarylockout -c");
+  error.hint =
+      "wait until the TPM has forgotten some, or have the holder of its lockout auth run tpm2_dictionarylockout -c";
+  return error;
 }
 
 Result<void> Lockout::check_reserve() const noexcept {

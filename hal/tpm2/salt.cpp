@@ -30,8 +30,9 @@ class Integer {
   ~Integer() {
     // GMP does not wipe what it frees.
     const std::size_t limbs = mpz_size(value_);
-    if (limbs > 0)
+    if (limbs > 0) {
       wipe(std::as_writable_bytes(std::span(mpz_limbs_modify(value_, static_cast<mp_size_t>(limbs)), limbs)));
+    }
     mpz_clear(value_);
   }
   [[nodiscard]] mpz_ptr get() noexcept { return value_; }
