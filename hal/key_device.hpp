@@ -336,6 +336,8 @@ struct DeviceOptions {
   ModuleMode module_mode = ModuleMode::own;
   std::uint16_t sessions = 4;  ///< signatures that can be under way at once, 1 to 64
   Clock* clock = nullptr;      ///< null: the system clock; outlives the device
+  /// The folder of the failure records (`PinGovernor`), an absolute path; empty: the usual one.
+  std::string_view failure_records;
 };
 
 struct TokenInitOptions {
@@ -346,6 +348,7 @@ struct TokenInitOptions {
   std::string_view module_path;
   bool erase_existing = false;  ///< consent to erase a token that is initialised already
   Clock* clock = nullptr;
+  std::string_view failure_records;  ///< as in `DeviceOptions`
 };
 
 /// What a back end offers, one row in hal/registry.cpp. Every function is always set.

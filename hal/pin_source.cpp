@@ -5,6 +5,7 @@
 #include "hal/trusted_file.hpp"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -72,10 +73,25 @@ Result<std::size_t> read_descriptor(int fd, const PinSource& source, const Secre
   return unusable_secret(size.status(), source, wording, "holds more than a secret can be long");
 }
 
+// Before the content is read: what is written meanwhile is another state of the source.
+void identify(int fd, SourceIdentity::Kind kind, SourceIdentity* identity) noexcept {
+  struct stat info {};
+  if (identity == nullptr || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return;
+  *identity = {.kind = kind,
+               .device = info.st_dev,
+               .inode = info.st_ino,
+               .changed_seconds = info.st_ctim.tv_sec,
+               .changed_nanoseconds = info.st_ctim.tv_nsec};
+}
+
 Result<std::size_t> read_file(std::string_view path, const PinSource& source, const SecretWording& wording,
-                              std::span<std::byte> out) noexcept {
+                              std::span<std::byte> out, SourceIdentity* identity) noexcept {
   const Result<FileDescriptor> file = open_trusted(path, FilePrivacy::owner_only);
-  if (file) return read_descriptor(file->get(), source, wording, out);
+  if (file) {
+    const bool is_credential = source.kind == PinSource::Kind::credential;
+    identify(file->get(), is_credential ? SourceIdentity::Kind::credential : SourceIdentity::Kind::file, identity);
+    return read_descriptor(file->get(), source, wording, out);
+  }
   // What others may read or we may not is told as such.
   if (file.status() != Status::file_invalid) return file.error();
   Error error = missing(source, wording, "", file.error());
@@ -83,8 +99,8 @@ Result<std::size_t> read_file(std::string_view path, const PinSource& source, co
   return error;
 }
 
-Result<std::size_t> read_credential(const PinSource& source, const SecretWording& wording,
-                                    std::span<std::byte> out) noexcept {
+Result<std::size_t> read_credential(const PinSource& source, const SecretWording& wording, std::span<std::byte> out,
+                                    SourceIdentity* identity) noexcept {
   const char* folder = secure_getenv("CREDENTIALS_DIRECTORY");
   if (folder == nullptr || folder[0] == '\0') {
     return failure(wording.missing, Layer::system, wording.doing)
@@ -94,7 +110,7 @@ Result<std::size_t> read_credential(const PinSource& source, const SecretWording
   FixedText<2048> path{std::string_view(folder)};
   path.append("/");
   path.append(source.name.view());
-  return read_file(path.view(), source, wording, out);
+  return read_file(path.view(), source, wording, out, identity);
 }
 
 Result<std::size_t> read_environment(const PinSource& source, const SecretWording& wording,
@@ -161,29 +177,33 @@ Error unusable_secret(Status status, const PinSource& source, const SecretWordin
 }
 
 Result<std::size_t> read_secret(const PinSource& source, std::string_view question, const SecretWording& wording,
-                                std::span<std::byte> out) noexcept {
+                                std::span<std::byte> out, SourceIdentity* identity) noexcept {
+  if (identity != nullptr) *identity = {};
   switch (source.kind) {
     case PinSource::Kind::none:
       break;
     case PinSource::Kind::descriptor:
+      // A shell's `3</path/to/pin` is that file.
+      identify(source.descriptor, SourceIdentity::Kind::file, identity);
       return read_descriptor(source.descriptor, source, wording, out);
     case PinSource::Kind::file:
-      return read_file(source.name.view(), source, wording, out);
+      return read_file(source.name.view(), source, wording, out, identity);
     case PinSource::Kind::credential:
-      return read_credential(source, wording, out);
+      return read_credential(source, wording, out, identity);
     case PinSource::Kind::environment:
       return read_environment(source, wording, out);
     case PinSource::Kind::prompt:
+      if (identity != nullptr) identity->kind = SourceIdentity::Kind::asked;
       return ask_on_terminal(question, wording, out);
   }
   return failure(wording.missing, Layer::core, wording.doing).with_hint(wording.hint);
 }
 
-Result<SecretBytes> read_pin(const PinSource& source, std::string_view what) noexcept {
+Result<SecretBytes> read_pin(const PinSource& source, std::string_view what, SourceIdentity* identity) noexcept {
   // Room for the longest PIN and a line end.
   SecretBytes pin = HOLDFAST_TRY(SecretBytes::allocate(kMaxPinSize + 2));
   const std::span<std::byte> bytes = pin.storage({});
-  std::size_t size = HOLDFAST_TRY(read_secret(source, what, kPin, bytes));
+  std::size_t size = HOLDFAST_TRY(read_secret(source, what, kPin, bytes, identity));
   const bool has_line_feed = bytes[size - 1] == std::byte{'\n'};
   if (has_line_feed) --size;
   if (has_line_feed && size > 0 && bytes[size - 1] == std::byte{'\r'}) --size;

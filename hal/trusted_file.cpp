@@ -28,10 +28,13 @@ Status status_of(int code) noexcept {
   switch (code) {
     case EACCES:
     case EPERM:
+    case EROFS:
       return Status::permission_denied;
     case EMFILE:
     case ENFILE:
     case ENOMEM:
+    case ENOSPC:
+    case EDQUOT:
       return Status::resource_exhausted;
     default:
       return Status::file_invalid;
@@ -120,6 +123,48 @@ Result<FileDescriptor> open_trusted(std::string_view path, FilePrivacy privacy) 
         .with_hint("take the permissions of group and others away: chmod 600 FILE");
   }
   return file;
+}
+
+Result<FileDescriptor> open_private_folder(std::string_view path) noexcept {
+  char above[PATH_MAX];
+  char resolved[PATH_MAX];
+  char name[NAME_MAX + 1];
+  const std::size_t slash = path.rfind('/');
+  if (path.empty() || path.front() != '/' || slash + 1 == path.size()) {
+    return refuse(Status::file_untrusted, path, "is not an absolute path of a folder");
+  }
+  if (path.size() + 2 >= sizeof above || path.size() - slash > sizeof name ||
+      path.find('\0') != std::string_view::npos) {
+    return refuse(Status::file_invalid, "a path", "is too long");
+  }
+  above[path.copy(above, slash)] = '\0';
+  name[path.copy(name, path.size() - slash - 1, slash + 1)] = '\0';
+  if (realpath(slash == 0 ? "/" : above, resolved) == nullptr) {
+    const int code = errno;
+    return refuse(status_of(code), path, "has no folder above it", code);
+  }
+  // A slash and an empty name behind it, so that the walk ends in the last folder.
+  const std::size_t length = strlen(resolved);
+  if (length + 2 > sizeof resolved) return refuse(Status::file_invalid, "a path", "is too long");
+  if (length > 1) memcpy(resolved + length, "/", 2);
+  char* rest = nullptr;
+  const FileDescriptor parent = HOLDFAST_TRY(open_folder_above(resolved, &rest));
+  if (mkdirat(parent.get(), name, S_IRWXU) != 0 && errno != EEXIST) {
+    const int code = errno;
+    return refuse(status_of(code), path, "cannot be made", code);
+  }
+  FileDescriptor folder(openat(parent.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat info {};
+  if (!folder || fstat(folder.get(), &info) != 0) {
+    const int code = errno;
+    return refuse(status_of(code), path, "cannot be opened", code);
+  }
+  if (info.st_uid != geteuid()) return refuse(Status::file_untrusted, path, "does not belong to this user");
+  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return refuse(Status::file_untrusted, path, "is a folder that others have access to")
+        .with_hint("take the permissions of group and others away: chmod 700 FOLDER");
+  }
+  return folder;
 }
 
 Result<std::size_t> read_all(int fd, std::span<std::byte> out) noexcept {

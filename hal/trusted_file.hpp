@@ -44,6 +44,14 @@ class FileDescriptor {
 /// read. Blocks on the disk only; a FIFO or device is refused without waiting for it.
 [[nodiscard]] Result<FileDescriptor> open_trusted(std::string_view path, FilePrivacy privacy) noexcept;
 
+/// Opens the folder at `path` (O_PATH-like use with openat), which nobody but the effective user may so much as read;
+/// makes it, with mode 0700, if it is not there. The folders above it must be there and are checked as by
+/// `open_trusted`; the folder itself may be no link.
+///
+/// `file_untrusted` if it belongs to somebody else or others have access to it; `file_invalid` if the folder above is
+/// missing, or the name is something else; `permission_denied` if it cannot be made (EACCES, and EROFS as well).
+[[nodiscard]] Result<FileDescriptor> open_private_folder(std::string_view path) noexcept;
+
 /// Reads all of `fd` into `out` and returns the number of bytes; `file_invalid` if there are more than fit.
 [[nodiscard]] Result<std::size_t> read_all(int fd, std::span<std::byte> out) noexcept;
 

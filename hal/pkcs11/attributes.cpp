@@ -99,6 +99,9 @@ Result<KeyFacts> read_names(const Session& session, CK_OBJECT_HANDLE object) noe
   CK_ATTRIBUTE type{CKA_KEY_TYPE, &facts.key_type, sizeof facts.key_type};
   const CK_RV code = session.calls->C_GetAttributeValue(session.handle, object, &type, 1);
   if (code != CKR_OK) return native_failure(code, kReading);
+  if (type.ulValueLen != sizeof facts.key_type) {
+    return failure(Status::device_fault, Layer::pkcs11, kReading).about("CKA_KEY_TYPE has a wrong length");
+  }
   facts.id = read_octets<kMaxKeyIdSize>(session, object, CKA_ID);
   const auto label = read_octets<kMaxLabelSize>(session, object, CKA_LABEL);
   facts.label =

@@ -41,7 +41,8 @@ Device::Device(const DeviceOptions& options, KeyUri uri, ForkGuard guard, Module
       clock_(options.clock != nullptr ? *options.clock : system_clock()),
       uri_(uri),
       guard_(std::move(guard)),
-      module_(std::move(module)) {}
+      module_(std::move(module)),
+      login_(clock_, options.failure_records) {}
 
 void Device::release(KeyDevice* device) noexcept {
   auto* own = static_cast<Device*>(device);
@@ -72,9 +73,13 @@ Result<DevicePtr> Device::open(const DeviceOptions& options) noexcept {
   if (options.access != DeviceAccess::browse) {
     HOLDFAST_TRY(device->login_.prepare(source, token.info));
     remember_source(device->uri_, source);
+    // Outside it as well: another process may be logging in.
+    HOLDFAST_TRY(device->login_.begin(token.info, uri.object.view(), kNoDeadline));
   }
   const Passage passage(device->module_->gate(), device->clock_, kNoDeadline);
-  HOLDFAST_TRY(device->log_in_and_open(token));
+  const auto opened = device->log_in_and_open(token);
+  device->login_.end();
+  if (!opened) return opened.error();
   device->pool_.put_all_back(device->clock_);
   return owner;
 }
@@ -98,7 +103,8 @@ Result<void> Device::log_in_and_open(const Token& token) noexcept {
   token_ = token;
   code = calls.C_GetTokenInfo(token.slot, &token_.info);
   if (code != CKR_OK) return undo(native_failure(code, kOpening));
-  if (!matches(uri_, token_) || field(token_.info.serialNumber) != field(token.info.serialNumber)) {
+  if (!matches(uri_, token_) || field(token_.info.serialNumber) != field(token.info.serialNumber) ||
+      field(token_.info.manufacturerID) != field(token.info.manufacturerID)) {
     return undo(failure(Status::device_gone, Layer::pkcs11, kOpening).about("another token stands in the slot"));
   }
   if (access_ != DeviceAccess::browse) {
@@ -177,6 +183,7 @@ Result<void> Device::reattach(BootTime deadline) noexcept {
   if (!pool_.take_all(clock_, deadline)) return timed_out("waiting for the sessions in use");
   detach();
   const Result<void> done = [&]() noexcept -> Result<void> {
+    if (access_ != DeviceAccess::browse) HOLDFAST_TRY(login_.begin(token_.info, uri_.object.view(), deadline));
     const Passage passage(module_->gate(), clock_, deadline);
     if (!passage) return timed_out("waiting for a module that is being reset");
     KeyUri same_token = uri_of(token_, uri_);
@@ -189,6 +196,7 @@ Result<void> Device::reattach(BootTime deadline) noexcept {
     if (!token) return token.error();
     return log_in_and_open(*token);
   }();
+  login_.end();
   pool_.put_all_back(clock_);
   return done;
 }

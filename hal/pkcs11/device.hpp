@@ -114,9 +114,8 @@ class Device final : public KeyDevice {
   const ModuleMode mode_;
   const std::size_t session_count_;
   Clock& clock_;
-  KeyUri uri_;        // what the caller selects
-  Token token_;       // what was selected: a PIN goes to no other
-  PinSource source_;  // where the PIN came from
+  KeyUri uri_;   // what the caller selects
+  Token token_;  // what was selected: a PIN goes to no other
   ForkGuard guard_;
   ModuleUse module_;
   Login login_;

@@ -50,13 +50,15 @@ Result<std::size_t> count_objects(const Session& session, const ObjectFilter& fi
   CK_RV code = session.calls->C_FindObjectsInit(session.handle, wanted, count);
   if (code != CKR_OK) return native_failure(code, kSearching);
   std::size_t total = 0;
+  bool is_overrun = false;
   // Asked until it says none: a module may hand out fewer than it was asked for and have more (§5.7.8).
   while (total < limit) {
     std::array<CK_OBJECT_HANDLE, 32> batch{};
     const CK_ULONG room = std::min(batch.size(), limit - total);
     CK_ULONG got = 0;
     code = session.calls->C_FindObjects(session.handle, batch.data(), room, &got);
-    if (code != CKR_OK || got == 0 || got > room) break;
+    is_overrun = code == CKR_OK && got > room;
+    if (code != CKR_OK || got == 0 || is_overrun) break;
     for (std::size_t i = 0; i < got; ++i, ++total) {
       if (total < out.size()) out[total] = batch[i];
     }
@@ -64,6 +66,10 @@ Result<std::size_t> count_objects(const Session& session, const ObjectFilter& fi
   const CK_RV end = session.calls->C_FindObjectsFinal(session.handle);
   if (code != CKR_OK) return native_failure(code, kSearching);
   if (end != CKR_OK) return native_failure(end, kSearching);
+  if (is_overrun) {
+    return failure(Status::device_fault, Layer::pkcs11, kSearching)
+        .about("the module hands out more than it was asked");
+  }
   return total;
 }
 

@@ -9,8 +9,27 @@ namespace {
 
 constexpr const char* kLoggingIn = "logging in";
 
-// The answers after which it is certain that the token did not judge the PIN. After any other it may have counted a
-// try, under whatever name, so the PIN is not sent again.
+Error no_try(const char* hint, std::string_view why) noexcept {
+  return failure(Status::pin_locked, Layer::pkcs11, kLoggingIn).about(why).with_hint(hint);
+}
+
+bool wants_login(const CK_TOKEN_INFO& token) noexcept { return (token.flags & CKF_LOGIN_REQUIRED) != 0; }
+bool has_pad(const CK_TOKEN_INFO& token) noexcept { return (token.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0; }
+
+// What is known of a source before it is read; a file is known by what was read.
+std::optional<SourceIdentity::Kind> known_kind(const PinSource& source) noexcept {
+  switch (source.kind) {
+    case PinSource::Kind::prompt:
+      return SourceIdentity::Kind::asked;
+    case PinSource::Kind::environment:
+      return SourceIdentity::Kind::passing;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
 bool is_unjudged(CK_RV code) noexcept {
   switch (code) {
     case CKR_HOST_MEMORY:
@@ -33,11 +52,13 @@ bool is_unjudged(CK_RV code) noexcept {
   }
 }
 
-Error no_try(const char* hint, std::string_view why) noexcept {
-  return failure(Status::pin_locked, Layer::pkcs11, kLoggingIn).about(why).with_hint(hint);
+PinOwner owner_of(const CK_TOKEN_INFO& token, PinOwner::Role role) noexcept {
+  return {.serial = field(token.serialNumber),
+          .manufacturer = field(token.manufacturerID),
+          .label = field(token.label),
+          .role = role,
+          .key = {}};
 }
-
-}  // namespace
 
 Error login_failure(CK_RV code, const char* doing) noexcept {
   Error error = native_failure(code, doing);
@@ -79,36 +100,70 @@ Result<void> check_so_pin_flags(const CK_TOKEN_INFO& token) noexcept {
 }
 
 Result<void> Login::prepare(const PinSource& source, const CK_TOKEN_INFO& token) noexcept {
-  if ((token.flags & CKF_LOGIN_REQUIRED) == 0 || (token.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0) return {};
+  if (!wants_login(token)) return {};
+  if (has_pad(token)) {
+    source_.kind = SourceIdentity::Kind::asked;
+    return {};
+  }
   // Before a person is asked for something that would not be used.
   HOLDFAST_TRY(check_user_pin_flags(token));
+  if (const auto kind = known_kind(source))
+    HOLDFAST_TRY(governor_.check(owner_of(token, PinOwner::Role::user), *kind));
   FixedText<96> what{"PIN for token '"};
   append_printable(what, field(token.label));
   what.append("'");
-  pin_ = HOLDFAST_TRY(read_pin(source, what.view()));
+  pin_ = HOLDFAST_TRY(read_pin(source, what.view(), &source_));
+  return {};
+}
+
+Result<void> Login::begin(const CK_TOKEN_INFO& token, std::string_view key, BootTime deadline) noexcept {
+  if (!wants_login(token)) return {};
+  if (is_refused()) return refusal_;
+  PinOwner owner = owner_of(token, PinOwner::Role::user);
+  owner.key = key;
+  auto attempt = governor_.begin(owner, source_, is_proven_, deadline);
+  if (!attempt) {
+    // Another process saw it refused: once that is cleared, it is by another PIN than the one kept here.
+    if (attempt.status() == Status::pin_refused_before) {
+      refusal_ = attempt.error();
+      forget();
+    }
+    return attempt.error();
+  }
+  attempt_ = std::move(*attempt);
   return {};
 }
 
 Result<void> Login::log_in(const Session& session, const CK_TOKEN_INFO& token) noexcept {
-  if ((token.flags & CKF_LOGIN_REQUIRED) == 0) return {};
+  if (!wants_login(token)) return {};
   if (is_refused()) return refusal_;
   HOLDFAST_TRY(check_user_pin_flags(token));
-  // A token with its own PIN pad is asked with no PIN at all (PKCS#11 v3.0 §5.6.8).
-  const bool has_pad = (token.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0;
   const std::span<const std::byte> pin = pin_.reveal({});
-  if (!has_pad && pin.empty()) return failure(Status::pin_required, Layer::pkcs11, kLoggingIn);
-  const CK_RV code =
-      session.calls->C_Login(session.handle, CKU_USER, has_pad ? nullptr : native(pin), has_pad ? 0 : pin.size());
+  if (!has_pad(token) && pin.empty()) return failure(Status::pin_required, Layer::pkcs11, kLoggingIn);
+  // A token with its own PIN pad is asked with no PIN at all (PKCS#11 v3.0 §5.6.8).
+  const CK_RV code = has_pad(token) ? session.calls->C_Login(session.handle, CKU_USER, nullptr, 0)
+                                    : session.calls->C_Login(session.handle, CKU_USER, native(pin), pin.size());
+  if (code == CKR_OK) {
+    attempt_.accepted();
+    is_proven_ = true;
+    return {};
+  }
   // A login is the whole process's: another device of ours on this token, or the host, has logged in. The module
   // answers this to a wrong PIN as well, so nothing is known of ours; it stays unproven, and if it is wrong, the
   // login after the next reset is its one try. Asking the token to judge it now would take a C_Logout, which throws
   // out the other device.
-  if (code == CKR_OK || code == CKR_USER_ALREADY_LOGGED_IN) return {};
-  const Error error = login_failure(code, kLoggingIn);
-  if (!is_unjudged(code)) {
-    refusal_ = error;
-    forget();
+  if (code == CKR_USER_ALREADY_LOGGED_IN) {
+    attempt_.unjudged();
+    return {};
   }
+  const Error error = login_failure(code, kLoggingIn);
+  if (is_unjudged(code)) {
+    attempt_.unjudged();
+    return error;
+  }
+  attempt_.refused(code);
+  refusal_ = error;
+  forget();
   return error;
 }
 

@@ -100,6 +100,7 @@ Result<void> check_length(const SecretBytes& pin, const Token& token, std::strin
 
 struct Pins {
   SecretBytes so;
+  SourceIdentity so_source{.kind = SourceIdentity::Kind::asked};  // of a token with a pad
   SecretBytes user;
 };
 
@@ -109,9 +110,9 @@ Result<Pins> read_pins(const TokenInitOptions& options, const Token& token) noex
   if (has_pad(token)) return pins;
   // A blank token takes the security officer's PIN it is given; an initialised one wants the PIN it has (C_InitToken,
   // PKCS#11 v3.0 §5.5.7).
-  pins.so =
-      HOLDFAST_TRY(is_initialised(token) ? read_pin(options.so_pin, "Security officer's PIN for the token")
-                                         : read_new_pin(options.so_pin, "New security officer's PIN for the token"));
+  pins.so = HOLDFAST_TRY(is_initialised(token)
+                             ? read_pin(options.so_pin, "Security officer's PIN for the token", &pins.so_source)
+                             : read_new_pin(options.so_pin, "New security officer's PIN for the token"));
   pins.user = HOLDFAST_TRY(read_new_pin(options.user_pin, "New user PIN for the token"));
   HOLDFAST_TRY(check_length(pins.so, token, "the security officer's PIN is too short or too long for the token"));
   HOLDFAST_TRY(check_length(pins.user, token, "the user PIN is too short or too long for the token"));
@@ -120,13 +121,27 @@ Result<Pins> read_pins(const TokenInitOptions& options, const Token& token) noex
 
 CK_BYTE* bytes_of(const SecretBytes& pin) noexcept { return pin.empty() ? nullptr : native(pin.reveal({})); }
 
-Result<void> erase_and_name(const Calls& calls, const Token& token, const SecretBytes& so_pin,
-                            std::string_view label) noexcept {
+// The security officer's PIN of an initialised token is judged here, and counted as a user's is.
+Result<void> erase_and_name(const Calls& calls, const Token& token, const Pins& pins, std::string_view label,
+                            PinGovernor& governor) noexcept {
+  PinAttempt attempt;
+  if (is_initialised(token)) {
+    const PinOwner owner = owner_of(token.info, PinOwner::Role::security_officer);
+    attempt = HOLDFAST_TRY(governor.begin(owner, pins.so_source, false, kNoDeadline));
+  }
   std::array<CK_BYTE, kLabelSize> padded;
   padded.fill(' ');
   std::ranges::copy(label, padded.begin());
-  const CK_RV code = calls.C_InitToken(token.slot, bytes_of(so_pin), so_pin.size(), padded.data());
-  if (code == CKR_OK) return {};
+  const CK_RV code = calls.C_InitToken(token.slot, bytes_of(pins.so), pins.so.size(), padded.data());
+  if (code == CKR_OK) {
+    attempt.renewed();
+    return {};
+  }
+  if (is_unjudged(code) || code == CKR_SESSION_EXISTS) {
+    attempt.unjudged();
+  } else {
+    attempt.refused(code);
+  }
   Error error = login_failure(code, kInitialising);
   if (code == CKR_SESSION_EXISTS) error.detail.append("somebody in this process has the token open");
   return error;
@@ -172,9 +187,11 @@ Result<TokenDescription> init_token(const TokenInitOptions& options) noexcept {
   HOLDFAST_TRY(check_consent(calls, uri, token, options));
   if (is_initialised(token)) HOLDFAST_TRY(check_so_pin_flags(token.info));
   const Pins pins = HOLDFAST_TRY(read_pins(options, token));
-  HOLDFAST_TRY(erase_and_name(calls, token, pins.so, options.label));
+  PinGovernor governor(clock, options.failure_records);
+  HOLDFAST_TRY(erase_and_name(calls, token, pins, options.label, governor));
   const Token named = HOLDFAST_TRY(find_again(calls, uri, options.label));
   HOLDFAST_TRY(set_user_pin(calls, named, pins));
+  governor.forget(owner_of(named.info, PinOwner::Role::user));
   return describe(calls, HOLDFAST_TRY(find_again(calls, uri, options.label)), uri);
 }
 

@@ -52,6 +52,7 @@ Device::Device(const DeviceOptions& options, const KeyUri& uri, ForkGuard guard)
       clock_(options.clock != nullptr ? *options.clock : system_clock()),
       uri_(uri),
       guard_(std::move(guard)),
+      governor_(clock_, options.failure_records),
       connection_(clock_) {}
 
 void Device::release(KeyDevice* device) noexcept {
@@ -86,7 +87,7 @@ Result<void> Device::read_auth_value(const DeviceOptions& options) noexcept {
   FixedText<96> what{"auth value of TPM key '"};
   append_printable(what, label_of(uri_).view());
   what.append("'");
-  auth_ = HOLDFAST_TRY(read_pin(source, what.view()));
+  auth_ = HOLDFAST_TRY(read_pin(source, what.view(), &auth_source_));
   remember_source(uri_, source);
   if (auth_.size() <= kMaxAuthSize) return {};
   auth_.wipe();
@@ -401,9 +402,16 @@ Result<Signature> Device::sign_with(FoundKey& key, std::span<const std::byte> di
     return failure(Status::pin_required, Layer::tpm2, kSigning).about("the key has an auth value");
   }
   const bool is_protected = !key.object.public_area.has(TPMA_OBJECT_NODA);
+  // The first use of an auth value is its login: the one time a signature touches a file, the failure record.
+  PinAttempt attempt;
+  if ((with_auth || is_protected) && !is_auth_proven_) attempt = HOLDFAST_TRY(begin_attempt(key, deadline));
   if (is_protected && !is_auth_proven_) {
-    const Lockout lockout = HOLDFAST_TRY(Lockout::read(connection_, deadline));
-    HOLDFAST_TRY(lockout.check_reserve());
+    const auto lockout = Lockout::read(connection_, deadline);
+    const auto reserve = lockout ? lockout->check_reserve() : Result<void>(lockout.error());
+    if (!reserve) {
+      attempt.unjudged();
+      return reserve.error();
+    }
   }
   const auto sign_now = [&]() noexcept -> Result<Signature> {
     const std::uint32_t object = key.object.handle;
@@ -420,8 +428,26 @@ Result<Signature> Device::sign_with(FoundKey& key, std::span<const std::byte> di
     return sign_digest(connection_, object, key.object.name.view(), digest, {&session, auth_.reveal({})}, deadline);
   };
   auto signature = sign_now();
-  if (signature) is_auth_proven_ = true;
+  if (signature) {
+    attempt.accepted();
+    is_auth_proven_ = true;
+  } else if (signature.error().layer == Layer::tpm2 &&
+             is_wrong_auth(static_cast<ResponseCode>(signature.error().native))) {
+    attempt.refused(signature.error().native);
+  } else {
+    attempt.unjudged();
+  }
   return signature;
+}
+
+// An auth value belongs to a key, wherever the key is loaded: its record is called by the key's name.
+Result<PinAttempt> Device::begin_attempt(const FoundKey& key, BootTime deadline) noexcept {
+  FixedText<2 * kNameSize> name;
+  append_hex(name, key.object.name.view());
+  const FixedText<128> label = label_of(key.uri);
+  return governor_.begin(
+      {.serial = name.view(), .manufacturer = "TPM", .label = {}, .role = PinOwner::Role::key, .key = label.view()},
+      auth_source_, false, deadline);
 }
 
 Error Device::judge_refusal(const FoundKey& key, const Error& error) noexcept {

@@ -3,6 +3,7 @@
 
 #include "hal/fork_guard.hpp"
 #include "hal/key_device.hpp"
+#include "hal/pin_governor.hpp"
 #include "hal/tpm2/export_attempts.hpp"
 #include "hal/tpm2/key_file.hpp"
 #include "hal/tpm2/key_generation.hpp"
@@ -102,6 +103,7 @@ class Device final : public KeyDevice {
   [[nodiscard]] bool needs_auth_value(const FoundKey& key) const noexcept;
   [[nodiscard]] Result<Signature> sign_with(FoundKey& key, std::span<const std::byte> digest,
                                             BootTime deadline) noexcept;
+  [[nodiscard]] Result<PinAttempt> begin_attempt(const FoundKey& key, BootTime deadline) noexcept;
   [[nodiscard]] Error judge_refusal(const FoundKey& key, const Error& error) noexcept;
   void unload(FoundKey& key) noexcept;
   void drop_all_keys() noexcept;
@@ -113,7 +115,9 @@ class Device final : public KeyDevice {
   Clock& clock_;
   KeyUri uri_;
   ForkGuard guard_;
+  PinGovernor governor_;
   SecretBytes auth_;
+  SourceIdentity auth_source_;
   Connection connection_;
   StorageRoot root_{connection_};
   std::optional<Salt> salt_;

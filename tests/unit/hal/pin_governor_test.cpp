@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/pin_governor.hpp"
+
+#include "hal/fake/clock.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <vector>
+
+namespace holdfast::hal {
+namespace {
+
+using namespace std::chrono_literals;
+using test::TemporaryFolder;
+
+constexpr PinOwner kUser{
+    .serial = "0123", .manufacturer = "Maker", .label = "agents", .role = PinOwner::Role::user, .key = "ag ent"};
+constexpr SourceIdentity kFile{SourceIdentity::Kind::file, 1, 2, 3, 4};
+constexpr SourceIdentity kCredential{SourceIdentity::Kind::credential, 1, 2, 3, 4};
+constexpr SourceIdentity kAsked{SourceIdentity::Kind::asked, 0, 0, 0, 0};
+constexpr SourceIdentity kPassing{};
+
+SourceIdentity changed(SourceIdentity source) {
+  ++source.changed_nanoseconds;
+  return source;
+}
+
+class Governor : public ::testing::Test {
+ protected:
+  [[nodiscard]] Result<PinAttempt> begin(const SourceIdentity& source, const PinOwner& owner = kUser,
+                                         bool is_proven = false) {
+    return PinGovernor(clock_, folder_).begin(owner, source, is_proven, kNoDeadline);
+  }
+  void refuse(const SourceIdentity& source, const PinOwner& owner = kUser) {
+    auto attempt = begin(source, owner);
+    ASSERT_TRUE(attempt) << attempt.error().detail.view();
+    attempt->refused(0xa0);
+  }
+  void accept(const SourceIdentity& source, const PinOwner& owner = kUser) {
+    auto attempt = begin(source, owner);
+    ASSERT_TRUE(attempt) << attempt.error().detail.view();
+    attempt->accepted();
+  }
+  /// Whether it would be sent; changes nothing.
+  bool is_sent(const SourceIdentity& source, const PinOwner& owner = kUser) {
+    auto attempt = begin(source, owner);
+    if (attempt) attempt->unjudged();
+    const Status status = attempt.status();
+    EXPECT_TRUE(status == Status::ok || status == Status::pin_refused_before) << status_name(status);
+    return attempt.has_value();
+  }
+  [[nodiscard]] std::string record() const {
+    return folder_ + "/" + std::string(FailureRecord::name_of(kUser).view());
+  }
+
+  TemporaryFolder above_;
+  std::string folder_ = above_.file("records");
+  fake::FakeClock clock_;
+};
+
+TEST_F(Governor, a_refused_file_is_not_sent_again_until_it_changes) {
+  refuse(kFile);
+  EXPECT_FALSE(is_sent(kFile));
+  clock_.advance(24h * 365);
+  EXPECT_FALSE(is_sent(kFile));
+  EXPECT_TRUE(is_sent(changed(kFile)));
+  EXPECT_FALSE(is_sent(kFile)) << "an attempt that was not judged made it forget";
+}
+
+TEST_F(Governor, the_message_says_what_to_do) {
+  refuse(kFile);
+  const auto again = begin(kFile);
+  ASSERT_EQ(again.status(), Status::pin_refused_before);
+  EXPECT_NE(hint_of(again.error()).find("touch"), std::string_view::npos);
+  EXPECT_EQ(status_exit_code(again.status()), 3);
+}
+
+TEST_F(Governor, an_accepted_pin_clears_what_was_refused) {
+  refuse(kFile);
+  accept(changed(kFile));
+  EXPECT_TRUE(is_sent(kFile));
+  EXPECT_FALSE(std::filesystem::exists(record())) << "nothing is left behind";
+}
+
+TEST_F(Governor, one_role_does_not_speak_for_another) {
+  PinOwner officer = kUser;
+  officer.role = PinOwner::Role::security_officer;
+  refuse(kFile);
+  EXPECT_TRUE(is_sent(kFile, officer));
+  refuse(kFile, officer);
+  accept(changed(kFile));
+  EXPECT_FALSE(is_sent(kFile, officer)) << "the user's success cleared the officer's failure";
+}
+
+TEST_F(Governor, one_token_does_not_speak_for_another) {
+  PinOwner other = kUser;
+  other.serial = "4567";
+  refuse(kFile);
+  EXPECT_TRUE(is_sent(kFile, other));
+  other = kUser;
+  other.label = "others";
+  EXPECT_TRUE(is_sent(kFile, other));
+}
+
+TEST_F(Governor, an_attempt_nobody_judged_counts_as_refused) {
+  { const auto attempt = begin(kFile); }
+  const auto again = begin(kFile);
+  ASSERT_EQ(again.status(), Status::pin_refused_before);
+  EXPECT_NE(again.error().detail.view().find("cut off"), std::string_view::npos);
+}
+
+TEST_F(Governor, a_process_that_dies_while_it_logs_in_leaves_its_try_behind) {
+  EXPECT_EQ(test::run_in_child([this]() -> bool {
+              const auto attempt = begin(kFile);
+              _exit(attempt ? 7 : 8);
+            }),
+            7);
+  EXPECT_FALSE(is_sent(kFile));
+}
+
+TEST_F(Governor, what_was_not_judged_changes_nothing) {
+  begin(kFile)->unjudged();
+  EXPECT_FALSE(std::filesystem::exists(record()));
+  refuse(kPassing);
+  clock_.advance(61s);
+  begin(kPassing)->unjudged();
+  refuse(kPassing);
+  clock_.advance(61s);
+  EXPECT_FALSE(is_sent(kPassing));
+}
+
+TEST_F(Governor, a_person_may_try_again_after_five_seconds) {
+  for (int i = 0; i < 10; ++i) {
+    refuse(kAsked);
+    EXPECT_FALSE(is_sent(kAsked));
+    EXPECT_EQ(PinGovernor(clock_, folder_).check(kUser, SourceIdentity::Kind::asked).status(),
+              Status::pin_refused_before);
+    clock_.advance(4900ms);
+    EXPECT_FALSE(is_sent(kAsked));
+    clock_.advance(100ms);
+    EXPECT_TRUE(PinGovernor(clock_, folder_).check(kUser, SourceIdentity::Kind::asked));
+  }
+}
+
+TEST_F(Governor, a_pipe_is_taken_twice_and_then_not_before_some_pin_was_accepted) {
+  refuse(kPassing);
+  EXPECT_FALSE(is_sent(kPassing));
+  clock_.advance(60s);
+  refuse(kPassing);
+  clock_.advance(24h * 365);
+  EXPECT_FALSE(is_sent(kPassing));
+  accept(kFile);
+  EXPECT_TRUE(is_sent(kPassing));
+}
+
+// A service's credentials are new files each time it starts.
+TEST_F(Governor, a_credential_is_a_file_while_it_is_the_same_and_a_pipe_when_it_is_new) {
+  refuse(kCredential);
+  clock_.advance(24h);
+  EXPECT_FALSE(is_sent(kCredential));
+  SourceIdentity next_start = kCredential;
+  next_start.device = 77;
+  EXPECT_TRUE(is_sent(next_start));
+  refuse(next_start);
+  next_start.device = 78;
+  clock_.advance(24h);
+  EXPECT_FALSE(is_sent(next_start)) << "a service that restarts for ever locks its token";
+}
+
+TEST_F(Governor, a_record_of_another_boot_makes_nobody_wait_for_ever) {
+  clock_.advance(24h * 100);
+  refuse(kPassing);
+  fake::FakeClock next_boot;
+  PinGovernor governor(next_boot, folder_);
+  EXPECT_EQ(governor.check(kUser, SourceIdentity::Kind::passing).status(), Status::pin_refused_before);
+  next_boot.advance(60s);
+  EXPECT_TRUE(governor.check(kUser, SourceIdentity::Kind::passing));
+}
+
+TEST_F(Governor, a_damaged_record_lets_no_pin_through) {
+  refuse(kFile);
+  above_.write("records/" + std::string(FailureRecord::name_of(kUser).view()), "damaged");
+  EXPECT_EQ(begin(changed(kFile)).status(), Status::file_invalid);
+  EXPECT_EQ(PinGovernor(clock_, folder_).check(kUser, SourceIdentity::Kind::asked).status(), Status::file_invalid);
+}
+
+TEST_F(Governor, without_a_folder_only_a_proven_pin_is_sent) {
+  folder_ = above_.file("missing/records");
+  EXPECT_EQ(begin(kFile).status(), Status::file_invalid);
+  auto attempt = begin(kFile, kUser, true);
+  ASSERT_TRUE(attempt);
+  attempt->refused(1);
+}
+
+TEST_F(Governor, a_proven_pin_that_another_process_saw_refused_is_not_sent) {
+  refuse(kFile);
+  EXPECT_EQ(begin(kFile, kUser, true).status(), Status::pin_refused_before);
+}
+
+TEST_F(Governor, a_token_that_is_initialised_has_nothing_refused) {
+  PinOwner officer = kUser;
+  officer.role = PinOwner::Role::security_officer;
+  refuse(kFile);
+  auto attempt = begin(changed(kFile), officer);
+  ASSERT_TRUE(attempt);
+  attempt->renewed();
+  EXPECT_TRUE(is_sent(kFile));
+  refuse(kFile);
+  PinGovernor(clock_, folder_).forget(kUser);
+  EXPECT_TRUE(is_sent(kFile));
+}
+
+TEST_F(Governor, the_record_holds_no_more_than_it_says) {
+  refuse(kFile);
+  const std::string text = test::read_file(record());
+  EXPECT_EQ(text.substr(0, text.find(" a0 ")), "holdfast failure record 1\nrefused user file 1 2 3 4");
+  EXPECT_TRUE(text.ends_with(" 1 ag?ent\nend\n")) << text;
+}
+
+TEST_F(Governor, of_a_hundred_processes_one_sends_the_pin) {
+  constexpr int kProcesses = 100;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe(ends.data()), 0);
+  std::vector<pid_t> children;
+  for (int i = 0; i < kProcesses; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      close(ends[1]);
+      char go = 0;
+      (void)!read(ends[0], &go, 1);  // returns in all of them at once, when the other end is closed
+      auto attempt = PinGovernor(system_clock(), folder_).begin(kUser, kFile, false, kNoDeadline);
+      if (attempt) attempt->refused(0xa0);
+      _exit(attempt ? 1 : (attempt.status() == Status::pin_refused_before ? 0 : 2));
+    }
+    ASSERT_GT(child, 0);
+    children.push_back(child);
+  }
+  close(ends[0]);
+  close(ends[1]);
+  std::array<int, 3> ended{};
+  for (const pid_t child : children) {
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status));
+    ++ended.at(static_cast<std::size_t>(WEXITSTATUS(status)));
+  }
+  EXPECT_EQ(ended[1], 1) << "processes that sent it";
+  EXPECT_EQ(ended[0], kProcesses - 1);
+  EXPECT_EQ(ended[2], 0) << "processes that ended otherwise";
+}
+
+}  // namespace
+}  // namespace holdfast::hal
