@@ -8,9 +8,14 @@
 //   copy                 C_CopyObject answers the same handle, and CKA_VALUE can be read afterwards
 //   set                  C_SetAttributeValue says CKR_OK and does nothing
 //   short-signature, long-signature, huge-signature, wrong-signature, buffer-too-small
+//   signature-size:N     C_Sign answers a signature of N bytes
+//   signature:zero|message|key   all zero; that of another message; that of another key of the token
 //   bool:0xTYPE=0|1      the boolean attribute TYPE reads so
 //   no-attribute:0xTYPE  the attribute TYPE is unknown
 //   key-type:0xN         CKA_KEY_TYPE reads so
+//   size:0xTYPE=N        the attribute TYPE is said to have N bytes, well answered
+//   bytes:0xTYPE=HEX     the attribute TYPE reads so
+//   from:N=LIE           LIE (a bool or bytes) is told from the N-th read of its attribute on, for the first time 1
 //   point:raw|bits|junk  the form of CKA_EC_POINT
 //   params:name|gnu      the form of CKA_EC_PARAMS
 //   refuse:0xTYPE        C_GenerateKeyPair refuses a template with that attribute
@@ -18,6 +23,11 @@
 //   twin-tokens          every slot is listed twice
 //   many-slots           C_GetSlotList says a million
 //   label:full|zeros     the token's label fills its field; is padded with zero bytes
+//   fields:HEX           every text of the token is full of that byte, without an end
+//   lengths:N            every number of the token, PIN lengths and memory, is N
+//   another:serial|manufacturer   from the second look at a token on, another one stands in its slot
+//   found:N              C_FindObjects says it found N objects
+//   million              every search finds a million objects, all of them the first one it really finds
 //   flags:0xF            these token flags are set too
 //   pad                  the token has a PIN pad, which knows HOLDFAST_LIE_PIN
 //   null:C_Name          the function is missing; version:N  the list's major version
@@ -27,8 +37,10 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #define HOLDFAST_EXPORT __attribute__((visibility("default")))
 
@@ -39,6 +51,10 @@ CK_FUNCTION_LIST* g_real = nullptr;
 CK_FUNCTION_LIST g_table;
 std::string g_lies;
 bool g_was_copied = false;
+unsigned long g_looks = 0;                           // C_GetTokenInfo of an initialised token
+std::map<CK_ATTRIBUTE_TYPE, unsigned long> g_reads;  // of an attribute
+CK_OBJECT_HANDLE g_found = CK_INVALID_HANDLE;
+unsigned long g_handed_out = 0;
 
 // The value of the lie `name`: what stands behind its colon, or the empty text; nothing if it is not told.
 // `from` lets one name be told several times.
@@ -69,6 +85,8 @@ CK_RV initialize(void* arguments) {
   const char* lies = std::getenv("HOLDFAST_LIE");
   g_lies = lies != nullptr ? lies : "";
   g_was_copied = false;
+  g_looks = 0;
+  g_reads.clear();
   return g_real->C_Initialize(arguments);
 }
 
@@ -93,6 +111,27 @@ CK_RV get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
   } else if (form == "zeros") {
     std::replace(std::begin(info->label), std::end(info->label), static_cast<unsigned char>(' '),
                  static_cast<unsigned char>('\0'));
+  }
+  if ((info->flags & CKF_TOKEN_INITIALIZED) != 0) {
+    const auto another = ++g_looks >= 2 ? lie("another") : std::nullopt;
+    if (another == "serial") info->serialNumber[0] ^= 1U;
+    if (another == "manufacturer") info->manufacturerID[0] ^= 1U;
+    if (const auto byte = lie("fields")) {
+      const int value = static_cast<int>(std::strtoul(std::string(*byte).c_str(), nullptr, 16));
+      std::memset(info->label, value, sizeof info->label);
+      std::memset(info->manufacturerID, value, sizeof info->manufacturerID);
+      std::memset(info->model, value, sizeof info->model);
+      std::memset(info->serialNumber, value, sizeof info->serialNumber);
+      std::memset(info->utcTime, value, sizeof info->utcTime);
+    }
+    if (const auto length = lie("lengths")) {
+      for (CK_ULONG* field :
+           {&info->ulMaxSessionCount, &info->ulSessionCount, &info->ulMaxRwSessionCount, &info->ulRwSessionCount,
+            &info->ulMaxPinLen, &info->ulMinPinLen, &info->ulTotalPublicMemory, &info->ulFreePublicMemory,
+            &info->ulTotalPrivateMemory, &info->ulFreePrivateMemory}) {
+        *field = number(*length);
+      }
+    }
   }
   if (const auto flags = lie("flags")) info->flags |= number(*flags);
   if (lie("pad")) info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
@@ -140,15 +179,53 @@ CK_RV lie_about_point(std::string_view form, CK_ATTRIBUTE& wanted, CK_ULONG room
   return answer(wanted, honest.data(), size - 1);
 }
 
+std::vector<CK_BYTE> bytes_of(std::string_view hex) {
+  std::vector<CK_BYTE> bytes;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes.push_back(static_cast<CK_BYTE>(std::strtoul(std::string(hex.substr(i, 2)).c_str(), nullptr, 16)));
+  }
+  return bytes;
+}
+
+// "bool:0xTYPE=0|1" and "bytes:0xTYPE=HEX", for themselves and behind "from:N=".
+std::optional<CK_RV> lie_about_value(std::string_view kind, std::string_view told, CK_ATTRIBUTE& wanted,
+                                     CK_ULONG room) {
+  const std::size_t equals = told.find('=');
+  if (number(told.substr(0, equals)) != wanted.type) return std::nullopt;
+  std::vector<CK_BYTE> value = bytes_of(told.substr(equals + 1));
+  if (kind == "bool") value = {told.substr(equals + 1) == "1" ? CK_BYTE{CK_TRUE} : CK_BYTE{CK_FALSE}};
+  wanted.ulValueLen = room;
+  return answer(wanted, value.data(), value.size());
+}
+
+std::optional<CK_RV> lie_later(CK_ATTRIBUTE& wanted, CK_ULONG room, unsigned long reads) {
+  std::size_t at = 0;
+  while (const auto told = lie("from", &at)) {
+    const std::size_t equals = told->find('=');
+    const std::string_view rest = told->substr(equals + 1);
+    if (reads < number(told->substr(0, equals))) continue;
+    const std::size_t colon = rest.find(':');
+    if (const auto code = lie_about_value(rest.substr(0, colon), rest.substr(colon + 1), wanted, room)) return code;
+  }
+  return std::nullopt;
+}
+
 std::optional<CK_RV> lie_about_attribute(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE& wanted,
                                          CK_ULONG room) {
+  if (const auto code = lie_later(wanted, room, ++g_reads[wanted.type])) return code;
   std::size_t at = 0;
-  while (const auto told = lie("bool", &at)) {
+  for (const char* kind : {"bool", "bytes"}) {
+    at = 0;
+    while (const auto told = lie(kind, &at)) {
+      if (const auto code = lie_about_value(kind, *told, wanted, room)) return code;
+    }
+  }
+  at = 0;
+  while (const auto told = lie("size", &at)) {
     const std::size_t equals = told->find('=');
     if (number(told->substr(0, equals)) != wanted.type) continue;
-    const CK_BBOOL value = told->substr(equals + 1) == "1" ? CK_TRUE : CK_FALSE;
-    wanted.ulValueLen = room;
-    return answer(wanted, &value, sizeof value);
+    wanted.ulValueLen = number(told->substr(equals + 1));
+    return CKR_OK;
   }
   at = 0;
   while (const auto told = lie("no-attribute", &at)) {
@@ -214,13 +291,62 @@ CK_RV wrap_key(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HAN
   return CKR_OK;
 }
 
+CK_RV find_objects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE* objects, CK_ULONG room, CK_ULONG* count) {
+  constexpr unsigned long kMillion = 1'000'000;
+  if (lie("million") && g_handed_out != 0) {
+    *count = std::min(room, kMillion - std::min(g_handed_out, kMillion));
+    std::fill_n(objects, *count, g_found);
+    g_handed_out += *count;
+    return CKR_OK;
+  }
+  const CK_RV code = g_real->C_FindObjects(session, objects, room, count);
+  if (code != CKR_OK) return code;
+  if (lie("million") && *count > 0) {
+    g_found = objects[0];
+    g_handed_out = *count = room;
+    std::fill_n(objects, room, g_found);
+  }
+  if (const auto found = lie("found")) *count = number(*found);
+  return CKR_OK;
+}
+
+CK_RV find_objects_final(CK_SESSION_HANDLE session) {
+  g_handed_out = 0;
+  return g_real->C_FindObjectsFinal(session);
+}
+
+// The key of another: the first private key that is found and is not the one asked for.
+CK_OBJECT_HANDLE another_key(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key) {
+  CK_OBJECT_CLASS object_class = CKO_PRIVATE_KEY;
+  CK_ATTRIBUTE wanted{CKA_CLASS, &object_class, sizeof object_class};
+  std::array<CK_OBJECT_HANDLE, 8> found{};
+  CK_ULONG count = 0;
+  g_real->C_FindObjectsInit(session, &wanted, 1);
+  g_real->C_FindObjects(session, found.data(), found.size(), &count);
+  g_real->C_FindObjectsFinal(session);
+  CK_OBJECT_HANDLE* const end = found.data() + count;
+  const auto* other = std::find_if(found.data(), end, [key](CK_OBJECT_HANDLE one) { return one != key; });
+  return other != end ? *other : key;
+}
+
+CK_RV sign_init(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key) {
+  return g_real->C_SignInit(session, mechanism, lie("signature") == "key" ? another_key(session, key) : key);
+}
+
 CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE* data, CK_ULONG data_size, CK_BYTE* signature, CK_ULONG* size) {
+  std::vector<CK_BYTE> other(data, data + data_size);
+  if (lie("signature") == "message") {
+    other[0] ^= 1U;
+    data = other.data();
+  }
   if (lie("buffer-too-small")) {
     *size = 1024;
     return CKR_BUFFER_TOO_SMALL;
   }
   const CK_RV code = g_real->C_Sign(session, data, data_size, signature, size);
   if (code != CKR_OK || signature == nullptr) return code;
+  if (lie("signature") == "zero") std::memset(signature, 0, *size);
+  if (const auto told = lie("signature-size")) *size = number(*told);
   if (lie("short-signature")) *size = 63;
   if (lie("long-signature")) *size = 65;
   if (lie("huge-signature")) *size = 1UL << 40U;
@@ -256,6 +382,9 @@ void fill_table() {
   g_table.C_SetAttributeValue = &set_attribute_value;
   g_table.C_CopyObject = &copy_object;
   g_table.C_WrapKey = &wrap_key;
+  g_table.C_FindObjects = &find_objects;
+  g_table.C_FindObjectsFinal = &find_objects_final;
+  g_table.C_SignInit = &sign_init;
   g_table.C_Sign = &sign;
   g_table.C_GenerateKeyPair = &generate_key_pair;
   if (const auto version = lie("version")) g_table.version.major = static_cast<CK_BYTE>(number(*version));

@@ -14,6 +14,7 @@
 #include <array>
 #include <filesystem>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 namespace holdfast::test {
@@ -108,6 +109,12 @@ std::string SoftHsm::uri(std::string_view object, const std::string& module) con
   std::string text = "pkcs11:token=" + std::string(kLabel);
   if (!object.empty()) text += ";object=" + std::string(object);
   return text + "?module-path=" + module + "&pin-source=file:" + pin_file_;
+}
+
+void SoftHsm::write_pin(std::string_view pin) const {
+  std::filesystem::remove(pin_file_);  // so that the inode alone may tell it
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  folder_.write("user.pin", pin);
 }
 
 void SoftHsm::tell_lies(std::string_view lies) { setenv("HOLDFAST_LIE", std::string(lies).c_str(), 1); }

@@ -48,9 +48,11 @@ class OnToken : public ::testing::Test {
   [[nodiscard]] std::string lying(std::string_view object = "agent") const {
     return hsm_.uri(object, SoftHsm::lying_path());
   }
-  [[nodiscard]] static Result<hal::DevicePtr> open(const std::string& uri, DeviceAccess access = DeviceAccess::sign,
-                                                   std::uint16_t sessions = 4) {
+  [[nodiscard]] Result<hal::DevicePtr> open(const std::string& uri, DeviceAccess access = DeviceAccess::sign,
+                                            std::uint16_t sessions = 4) const {
+    const std::string records = this->records();
     hal::DeviceOptions options;
+    options.failure_records = records;
     options.uri = uri;
     options.access = access;
     options.sessions = sessions;
@@ -62,6 +64,8 @@ class OnToken : public ::testing::Test {
     if (!made) throw std::runtime_error(described(made.error()));
     return made->description;
   }
+  /// Where what is refused in this test is recorded.
+  [[nodiscard]] std::string records() const { return hsm_.folder().file("records"); }
   [[nodiscard]] static hal::BootTime in(std::chrono::milliseconds time) {
     return hal::system_clock().boot().after(time);
   }
