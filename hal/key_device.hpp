@@ -9,6 +9,7 @@
 #include "hal/secret_bytes.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -267,6 +268,9 @@ struct KeySelector {
   std::optional<PublicKey> public_key;
 };
 
+/// So long past its deadline a native call counts as one that does not return: what it holds is given up.
+inline constexpr std::chrono::seconds kPatience{5};
+
 /// A token or TPM, opened by the URI of one key.
 ///
 /// `sign` may be called from many threads at once: the back end owns its sessions. Everything else may be
@@ -290,8 +294,13 @@ class KeyDevice {
                                                BootTime deadline) noexcept = 0;
 
   /// Rebuilds the connection below (C_Finalize and C_Initialize; a new TPM context), logs in again with the PIN
-  /// it keeps, and makes every handle stale. `reset_not_ours` where the module belongs to somebody else.
+  /// it keeps, and makes every handle stale. `reset_not_ours` where the module belongs to somebody else: then only
+  /// what is ours of it (the sessions, the login) was made anew, and the key may be found again.
   [[nodiscard]] virtual Result<void> reset(BootTime deadline) noexcept = 0;
+
+  /// Native calls that were given up, with the session they hold, because they did not return `kPatience` after their
+  /// deadline; counted since the device was opened. Looks for such calls. Never blocks.
+  [[nodiscard]] virtual std::uint64_t abandoned_calls() noexcept { return 0; }
 
   [[nodiscard]] virtual Result<TokenDescription> describe_token() noexcept = 0;
 
@@ -304,7 +313,8 @@ class KeyDevice {
   [[nodiscard]] virtual Attestor* attestor() noexcept { return nullptr; }
 
   /// Gives everything back to the device; safe to call twice. Later calls answer `device_gone`. No other call may
-  /// run at the same time. In a forked child it sends nothing.
+  /// run at the same time, except one whose native call does not return: close waits `kPatience` for it and then
+  /// leaves behind what it uses. In a forked child it sends nothing.
   virtual void close() noexcept = 0;
 
  protected:

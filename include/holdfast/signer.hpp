@@ -51,7 +51,8 @@ class TypedSigner {
   /// Writes the value of an `Authorization` header for `task` into `out` and returns its size in bytes.
   ///
   /// `out` of `kMaxAuthorizationSize` bytes always suffices; with less, `buffer_too_small` is answered before the
-  /// device is asked. `timeout` bounds every wait of ours, not a native call that does not return.
+  /// device is asked. `timeout` bounds every wait of ours, also for a device that went away (docs/recovery.md), not a
+  /// native call that does not return. The time signed is that of the call, or of the device's return.
   /// Bytes reach `out` only after the signature verified; on failure `out` is all zeroes. Allocates nothing.
   /// Worth handling: `deadline_exceeded`, `device_gone`, `forked` (open again), `signature_mismatch` and
   /// `key_changed` (this signer is finished), `clock_implausible`.
@@ -96,11 +97,16 @@ struct SignerCounters {
   std::uint64_t signatures = 0;      ///< asked of the device
   std::uint64_t verifications = 0;
   std::uint64_t device_errors = 0;
+  std::uint64_t resets = 0;           ///< connections to the device built anew (docs/recovery.md)
+  std::uint64_t recoveries = 0;       ///< times the key was lost and signed again
+  std::uint64_t abandoned_calls = 0;  ///< calls given up because they did not return long after their deadline
 };
 
 /// A key on a device that signs assertions for one runtime id.
 ///
-/// Movable; a moved-from signer may only be destroyed. No method may run while it is moved or destroyed.
+/// Movable; a moved-from signer may only be destroyed. No method may run while it is moved or destroyed, with one
+/// exception: a call whose native call does not return. Then the destructor waits some seconds for it and leaves
+/// behind, allocated and untouched, what that call uses.
 class Signer final : public TypedSigner {
  public:
   /// Opens the device, finds the key, checks its attributes against the profile (P3), signs and verifies nothing yet.
@@ -123,8 +129,11 @@ class Signer final : public TypedSigner {
 
  private:
   struct State;
-  explicit Signer(std::unique_ptr<State> state) noexcept;
-  std::unique_ptr<State> state_;
+  struct Release {
+    void operator()(State* state) const noexcept;
+  };
+  explicit Signer(std::unique_ptr<State, Release> state) noexcept;
+  std::unique_ptr<State, Release> state_;
 };
 
 }  // namespace holdfast

@@ -62,6 +62,12 @@ struct Signer::State {
   SignerCore core;  // borrows the device: destroyed first
 };
 
+// A thread that hangs inside the device may come back, and then must find everything where it was.
+void Signer::Release::operator()(State* state) const noexcept {
+  state->device->close();
+  if (!state->core.is_in_use()) delete state;
+}
+
 Result<Signer> Signer::open(const SignerOptions& options) noexcept {
   if (auto checked = check_options(options); !checked) return checked.error();
   const SignerCore::Settings settings{.runtime_id = HOLDFAST_TRY(RuntimeId::parse(options.runtime_id)),
@@ -85,10 +91,10 @@ Result<Signer> Signer::open(const SignerOptions& options) noexcept {
   SignerCore::Parts parts = HOLDFAST_TRY(SignerCore::prepare(*device, clock, settings));
   auto* state = new (std::nothrow) State(std::move(device), clock, std::move(parts));
   if (state == nullptr) return failure(Status::resource_exhausted, Layer::core, "opening a signer");
-  return Signer(std::unique_ptr<State>(state));
+  return Signer(std::unique_ptr<State, Release>(state));
 }
 
-Signer::Signer(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+Signer::Signer(std::unique_ptr<State, Release> state) noexcept : state_(std::move(state)) {}
 Signer::Signer(Signer&&) noexcept = default;
 Signer& Signer::operator=(Signer&&) noexcept = default;
 Signer::~Signer() = default;

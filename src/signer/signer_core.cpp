@@ -17,20 +17,12 @@ constexpr const char* kAuthorizing = "signing an assertion";
 constexpr const char* kRegistering = "signing a task registration";
 constexpr const char* kOpening = "opening a signer";
 
-std::uint64_t pack(hal::KeyHandle handle) noexcept { return std::uint64_t{handle.slot} << 32U | handle.generation; }
-hal::KeyHandle unpack(std::uint64_t packed) noexcept {
-  return {static_cast<std::uint32_t>(packed >> 32U), static_cast<std::uint32_t>(packed)};
-}
-
 // Threads write to buffers of their own: the page of the buffer spreads them over the counters.
 std::size_t counter_for(const char* buffer, std::size_t counters) noexcept {
   return (reinterpret_cast<std::uintptr_t>(buffer) >> 12U) % counters;
 }
 
 void count(std::atomic<std::uint64_t>& counter) noexcept { counter.fetch_add(1, std::memory_order_relaxed); }
-
-// What finding the key again can cure.
-bool is_curable(Status status) noexcept { return status == Status::stale_key || status == Status::device_gone; }
 
 Result<PublicKey> key_to_verify_with(const hal::KeyDescription& key,
                                      const std::optional<PublicKey>& expected) noexcept {
@@ -87,8 +79,80 @@ SignerCore::SignerCore(hal::KeyDevice& device, hal::Clock& clock, Parts parts) n
       verify_(parts.verify),
       fork_guard_(std::move(parts.fork_guard)),
       cache_(std::move(parts.cache)),
-      handle_(pack(parts.handle)),
-      verified_handle_(0) {}
+      recovery_(device, clock, verifier_.public_key(), parts.handle) {}
+
+// One signature under way, made with the key in use or with one that recovery found.
+class SignerCore::Signing final : private Recovery::Trial {
+ public:
+  // `task` null: a task registration.
+  Signing(SignerCore& core, const TaskId* task, const Moment& moment, hal::BootTime deadline) noexcept
+      : core_(core), task_(task), moment_(moment), deadline_(deadline) {}
+
+  // Signs at the moment the call began; after a recovery at the moment it ended, so that no header is old when it is
+  // new.
+  Result<void> run() noexcept {
+    while (true) {
+      const hal::KeyHandle handle = core_.recovery_.handle();
+      if (handle.generation == 0) [[unlikely]] {
+        if (HOLDFAST_TRY(recover(handle, Error())) == Recovery::Ascent::proven) return {};
+        continue;
+      }
+      const auto used = use(handle);
+      if (used) [[likely]] {
+        return used;
+      }
+      if (HOLDFAST_TRY(recover(handle, used.error())) == Recovery::Ascent::proven) return {};
+    }
+  }
+
+  [[nodiscard]] const Moment& moment() const noexcept { return moment_; }
+  [[nodiscard]] const TimestampText& timestamp() const noexcept { return timestamp_; }
+  [[nodiscard]] const Signature& signature() const noexcept { return signature_; }
+
+ private:
+  Result<Recovery::Ascent> recover(hal::KeyHandle handle, const Error& failed) noexcept {
+    auto ascent = core_.recovery_.climb(handle, failed, *this, deadline_);
+    if (!ascent) return core_.settle(ascent.error());
+    return ascent;
+  }
+  Result<void> use(hal::KeyHandle handle) noexcept override {
+    if (is_used_) moment_ = core_.cache_.now();
+    is_used_ = true;
+    if (task_ != nullptr) {
+      timestamp_ = HOLDFAST_TRY(plausible_timestamp(moment_.wall, kAuthorizing));
+      const AssertionMessage message = build_assertion_message(core_.runtime_id_, *task_, timestamp_);
+      signature_ = HOLDFAST_TRY(core_.sign(message.bytes(), handle, deadline_));
+    } else {
+      timestamp_ = HOLDFAST_TRY(plausible_timestamp(moment_.wall, kRegistering));
+      const RegistrationMessage message = build_registration_message(core_.runtime_id_, timestamp_);
+      signature_ = HOLDFAST_TRY(core_.sign(message.bytes(), handle, deadline_));
+    }
+    return {};
+  }
+  void was_reset() noexcept override { core_.cache_.forget(); }
+
+  SignerCore& core_;
+  const TaskId* task_;
+  Moment moment_;
+  const hal::BootTime deadline_;
+  bool is_used_ = false;
+  TimestampText timestamp_;
+  Signature signature_;
+};
+
+// From before a call may reach the device until it touches nothing of the core any more.
+class SignerCore::UnderWay {
+ public:
+  explicit UnderWay(std::atomic<std::uint32_t>& count) noexcept : count_(count) {
+    count_.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~UnderWay() { count_.fetch_sub(1, std::memory_order_release); }
+  UnderWay(const UnderWay&) = delete;
+  UnderWay& operator=(const UnderWay&) = delete;
+
+ private:
+  std::atomic<std::uint32_t>& count_;
+};
 
 // The life of one header, top to bottom.
 Result<std::size_t> SignerCore::authorization(const TaskId& task, std::chrono::nanoseconds timeout,
@@ -122,6 +186,7 @@ Result<std::size_t> SignerCore::write_header(const TaskId& task, std::chrono::na
   }
 
   const hal::BootTime deadline = moment.boot.after(std::max(timeout, std::chrono::nanoseconds::zero()));
+  const UnderWay under_way(under_way_);
   HeaderCache::Acquired acquired = cache_.acquire(key, moment, freshness, deadline, out);
   if (acquired.timed_out) {
     return failure(Status::deadline_exceeded, Layer::core, kAuthorizing)
@@ -137,23 +202,23 @@ Result<std::size_t> SignerCore::write_header(const TaskId& task, std::chrono::na
     return refused(status, kAuthorizing);
   }
 
-  const TimestampText timestamp = HOLDFAST_TRY(plausible_timestamp(moment.wall, kAuthorizing));
-  const AssertionMessage message = build_assertion_message(runtime_id_, task, timestamp);
-  const Signature signature = HOLDFAST_TRY(sign(message.bytes(), deadline));
-  const std::size_t size = HOLDFAST_TRY(write_authorization(runtime_id_, task, timestamp, signature, out));
-  acquired.flight.publish({out.data(), size}, moment);
+  Signing signing(*this, &task, moment, deadline);
+  HOLDFAST_TRY(signing.run());
+  const std::size_t size =
+      HOLDFAST_TRY(write_authorization(runtime_id_, task, signing.timestamp(), signing.signature(), out));
+  acquired.flight.publish({out.data(), size}, signing.moment());
   count(headers_signed_);
   return size;
 }
 
 Result<TaskRegistration> SignerCore::sign_task_registration(std::chrono::nanoseconds timeout) noexcept {
   if (const Status status = refusal(); status != Status::ok) return refused(status, kRegistering);
+  const UnderWay under_way(under_way_);
   const Moment moment = cache_.now();
   const hal::BootTime deadline = moment.boot.after(std::max(timeout, std::chrono::nanoseconds::zero()));
-  const TimestampText timestamp = HOLDFAST_TRY(plausible_timestamp(moment.wall, kRegistering));
-  const RegistrationMessage message = build_registration_message(runtime_id_, timestamp);
-  const Signature signature = HOLDFAST_TRY(sign(message.bytes(), deadline));
-  return TaskRegistration{timestamp, signature_text(signature)};
+  Signing signing(*this, nullptr, moment, deadline);
+  HOLDFAST_TRY(signing.run());
+  return TaskRegistration{signing.timestamp(), signature_text(signing.signature())};
 }
 
 void SignerCore::forget_headers() noexcept {
@@ -169,7 +234,10 @@ SignerCounters SignerCore::counters() const noexcept {
   counters.headers = headers_signed_.load(std::memory_order_relaxed) + counters.headers_reused;
   counters.signatures = signatures_.load(std::memory_order_relaxed);
   counters.verifications = verifications_.load(std::memory_order_relaxed);
-  counters.device_errors = device_errors_.load(std::memory_order_relaxed);
+  counters.device_errors = device_errors_.load(std::memory_order_relaxed) + recovery_.failures();
+  counters.resets = recovery_.resets();
+  counters.recoveries = recovery_.recoveries();
+  counters.abandoned_calls = device_.abandoned_calls();
   return counters;
 }
 
@@ -183,73 +251,37 @@ Error SignerCore::refused(Status status, const char* doing) const noexcept {
   return failure(status, Layer::core, doing).about("this signer stopped when it was found");
 }
 
-Result<Signature> SignerCore::sign(std::span<const std::byte> message, hal::BootTime deadline) noexcept {
+Result<Signature> SignerCore::sign(std::span<const std::byte> message, hal::KeyHandle handle,
+                                   hal::BootTime deadline) noexcept {
   const bool is_hashed = public_key().scheme() == Scheme::es256;
   Sha256Digest digest;
   if (is_hashed) digest = sha256(message);
 
-  std::uint64_t handle = 0;
-  auto signature = sign_with_device(is_hashed ? std::span<const std::byte>(digest) : message, deadline, handle);
+  auto signature = ask_device(is_hashed ? std::span<const std::byte>(digest) : message, handle, deadline);
   if (!signature) [[unlikely]] {
-    return settle(signature.error());
-  }
-  if (verify_ != VerifySignatures::always && verified_handle_.load(std::memory_order_relaxed) == handle) {
     return signature;
   }
+  const bool is_always = verify_ == VerifySignatures::always;
+  if (!is_always && verified_generation_.load(std::memory_order_relaxed) == handle.generation) return signature;
 
   count(verifications_);
   const auto verified =
       is_hashed ? verifier_.verify_digest(digest, *signature) : verifier_.verify_message(message, *signature);
   if (!verified) [[unlikely]] {
-    return settle(verified.error());
+    return verified.error();
   }
-  if (verify_ != VerifySignatures::always) verified_handle_.store(handle, std::memory_order_relaxed);
+  if (!is_always) verified_generation_.store(handle.generation, std::memory_order_relaxed);
   return signature;
 }
 
-// One remedy, once: find the key again. Whatever more there is to try belongs to the recovery ladder (design: use,
-// re-find, reset, wait), which will stand here.
-Result<Signature> SignerCore::sign_with_device(std::span<const std::byte> input, hal::BootTime deadline,
-                                               std::uint64_t& handle) noexcept {
-  handle = handle_.load(std::memory_order_acquire);
-  auto signature = sign_once(input, deadline, handle);
-  if (signature || !is_curable(signature.status())) [[likely]] {
-    return signature;
-  }
-  handle = HOLDFAST_TRY(find_again(handle, deadline));
-  return sign_once(input, deadline, handle);
-}
-
-Result<Signature> SignerCore::sign_once(std::span<const std::byte> input, hal::BootTime deadline,
-                                        std::uint64_t handle) noexcept {
+Result<Signature> SignerCore::ask_device(std::span<const std::byte> input, hal::KeyHandle handle,
+                                         hal::BootTime deadline) noexcept {
   count(signatures_);
-  auto signature = device_.sign(unpack(handle), public_key().scheme(), input, deadline);
+  auto signature = device_.sign(handle, public_key().scheme(), input, deadline);
   if (!signature) [[unlikely]] {
     count(device_errors_);
   }
   return signature;
-}
-
-// Single-flight: whoever waited takes the handle that was found meanwhile.
-Result<std::uint64_t> SignerCore::find_again(std::uint64_t used, hal::BootTime deadline) noexcept {
-  if (!find_lock_.take(clock_, deadline)) {
-    return failure(Status::deadline_exceeded, Layer::core, "finding the key again");
-  }
-  std::uint64_t current = handle_.load(std::memory_order_acquire);
-  if (current != used) {
-    find_lock_.release(clock_);
-    return current;
-  }
-  auto found = device_.find_key({public_key()}, deadline);
-  if (found) {
-    current = pack(*found);
-    handle_.store(current, std::memory_order_release);
-  } else {
-    count(device_errors_);
-  }
-  find_lock_.release(clock_);
-  if (!found) return found.error();
-  return current;
 }
 
 // A wrong signature or another key: nothing that this signer could still say would be worth believing.

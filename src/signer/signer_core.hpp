@@ -5,8 +5,8 @@
 
 #include "hal/fork_guard.hpp"
 #include "hal/key_device.hpp"
-#include "src/signer/clock_lock.hpp"
 #include "src/signer/header_cache.hpp"
+#include "src/signer/recovery.hpp"
 #include "src/verification/signature.hpp"
 
 #include <array>
@@ -60,20 +60,21 @@ class SignerCore final : public TypedSigner {
   [[nodiscard]] const PublicKey& public_key() const noexcept override { return verifier_.public_key(); }
 
   [[nodiscard]] SignerCounters counters() const noexcept;
+  /// Whether a thread is signing: for whoever wants to destroy this.
+  [[nodiscard]] bool is_in_use() const noexcept { return under_way_.load(std::memory_order_acquire) != 0; }
 
  private:
-  struct Handles;
+  class Signing;
+  class UnderWay;
 
   [[nodiscard]] Result<std::size_t> write_header(const TaskId& task, std::chrono::nanoseconds timeout,
                                                  std::span<char> out, Freshness freshness) noexcept;
   [[nodiscard]] Status refusal() const noexcept;
   [[nodiscard]] Error refused(Status status, const char* doing) const noexcept;
-  [[nodiscard]] Result<Signature> sign(std::span<const std::byte> message, hal::BootTime deadline) noexcept;
-  [[nodiscard]] Result<Signature> sign_with_device(std::span<const std::byte> input, hal::BootTime deadline,
-                                                   std::uint64_t& handle) noexcept;
-  [[nodiscard]] Result<Signature> sign_once(std::span<const std::byte> input, hal::BootTime deadline,
-                                            std::uint64_t handle) noexcept;
-  [[nodiscard]] Result<std::uint64_t> find_again(std::uint64_t used, hal::BootTime deadline) noexcept;
+  [[nodiscard]] Result<Signature> sign(std::span<const std::byte> message, hal::KeyHandle handle,
+                                       hal::BootTime deadline) noexcept;
+  [[nodiscard]] Result<Signature> ask_device(std::span<const std::byte> input, hal::KeyHandle handle,
+                                             hal::BootTime deadline) noexcept;
   [[nodiscard]] Error settle(const Error& error) noexcept;
 
   static constexpr std::size_t kCacheLine = 64;
@@ -90,12 +91,12 @@ class SignerCore final : public TypedSigner {
   hal::ForkGuard fork_guard_;
   HeaderCache cache_;
   // Changed by a failure or a recovery only.
-  std::atomic<std::uint64_t> handle_;           // slot and generation, so that both change at once
-  std::atomic<std::uint64_t> verified_handle_;  // the last one whose signature verified; 0: none yet
+  Recovery recovery_;
+  std::atomic<std::uint32_t> verified_generation_{0};  // of the last handle whose signature verified; 0: none yet
   std::atomic<holdfast_status> latched_{HOLDFAST_OK};
-  ClockLock find_lock_;
   // Written by every call, so apart from what every call reads.
   alignas(kCacheLine) std::atomic<std::uint64_t> headers_signed_{0};
+  std::atomic<std::uint32_t> under_way_{0};
   std::atomic<std::uint64_t> signatures_{0};
   std::atomic<std::uint64_t> verifications_{0};
   std::atomic<std::uint64_t> device_errors_{0};

@@ -99,9 +99,12 @@ TEST_P(SignerHeap, NothingIsAllocatedAfterOpen) {
     core.forget_headers();
     token.bring_back(hal::fake::TokenReturn::needs_find);
   }
-  // Failures allocate nothing either.
+  // Failures and what of a recovery is ours allocate nothing either.
   token.take_away();
+  clock.jump_when_blocked(1);
   is_ok = core.authorization(tasks[0], 1s, out, Freshness::fresh).status() == Status::device_gone && is_ok;
+  token.bring_back(hal::fake::TokenReturn::needs_reset);
+  is_ok = core.authorization(tasks[0], 10s, out, Freshness::fresh).has_value() && is_ok;
   const std::uint64_t after = heap_calls.load();
   EXPECT_TRUE(is_ok);
   EXPECT_EQ(after, before);
