@@ -43,6 +43,18 @@ struct AgentRegistration {
   bool is_fedramp = false;
 };
 
+/// Where a session's tasks come from: an authority, by whatever way.
+class TaskSource {
+ public:
+  /// Registers one task for the signer's runtime id and returns its id. Blocks, `timeout` at most. Sessions call it
+  /// from any thread.
+  [[nodiscard]] virtual Result<TaskId> register_task(TypedSigner& signer,
+                                                     std::chrono::milliseconds timeout) noexcept = 0;
+
+ protected:
+  ~TaskSource() = default;
+};
+
 /// Speaks to an authority over HTTPS: registers agents and tasks.
 ///
 /// Knows nothing of tokens: a `TypedSigner` makes each attempt's signature. Allocates; blocks on the network up to
@@ -76,6 +88,82 @@ class Registrar {
  private:
   struct State;
   explicit Registrar(std::unique_ptr<State> state) noexcept;
+  std::unique_ptr<State> state_;
+};
+
+/// What is asked of a registrar in a process of its own, beside how it reaches the authority.
+struct RegistrarProcessOptions {
+  RegistrarOptions registrar{};
+  /// For the child to say that it has loaded its libraries and closed its sandbox.
+  std::chrono::milliseconds start_timeout{10'000};
+  /// The child ends with `permission_denied` instead of serving where the kernel has no Landlock.
+  bool requires_landlock = false;
+  /// Called in the child when all else is done, before the first request: a place for a seccomp filter of the host's
+  /// own, which must leave what libcurl and name look-up need. False ends the child.
+  bool (*enter_sandbox)(void* context) noexcept = nullptr;
+  void* sandbox_context = nullptr;
+};
+
+/// What a host knows of its registrar's process.
+enum class RegistrarProcessState : std::uint8_t {
+  running = 1,
+  gone = 2,  ///< it ended, was killed, or broke the protocol and was put down: `restart` or `attach`
+};
+
+/// A registrar in a process of its own: it speaks HTTP for a host that may not, over a socket pair. The host signs,
+/// the registrar carries: for each attempt it asks for a registration with a new timestamp, and it gets nothing else.
+///
+/// **Order.** The child is a fork of the host. Start it first: before threads are made, and before a signer is opened
+/// or a PIN is read, because what the host's memory holds then the child has, too. The child keeps no descriptor but
+/// its socket, sees no file but what TLS and name look-up need (Landlock, read-only), gains no privileges, and leaves
+/// no core. It ends with its host: when the socket closes, and when the thread that forked it ends
+/// (PR_SET_PDEATHSIG), so start it from one that lasts.
+/// **Trust.** Each side takes the other for hostile: frames are bounded and read strictly, and one that does not
+/// belong ends the conversation; the host then kills the child.
+/// **Host side.** After `start` nothing is allocated. Calls from any thread, one registration at a time; each waits
+/// no longer than its timeout. System calls: `sendto`, `poll`, `recvfrom`, `futex`, and `pidfd_send_signal`, `waitid`
+/// and `close` when the child is gone. In a child forked from the host: `forked`.
+class RegistrarProcess final : public TaskSource {
+ public:
+  /// Forks the registrar and waits until it is ready. Failures: those of `Registrar::create`; what kept the child
+  /// from being ready (libcurl missing: `file_invalid`); `resource_exhausted` for fork(2), `deadline_exceeded`.
+  [[nodiscard]] static Result<RegistrarProcess> start(const RegistrarProcessOptions& options) noexcept;
+
+  /// Uses a registrar that another process (the host's parent) started and whose `socket` it passed on. Takes the
+  /// descriptor over, success or not. `invalid_argument` if it is no sequenced-packet unix socket.
+  [[nodiscard]] static Result<RegistrarProcess> attach(int socket) noexcept;
+
+  /// Not to be moved while a session uses it.
+  RegistrarProcess(RegistrarProcess&&) noexcept;
+  RegistrarProcess& operator=(RegistrarProcess&&) noexcept;
+  /// Ends the child and waits for its end; of an attached one closes the socket.
+  ~RegistrarProcess();
+
+  /// As `Registrar::register_task`, which does the work on the other side. `authority_unavailable`, with a hint of
+  /// its own, when the registrar is gone or goes meanwhile: the session's present task is as good as before.
+  [[nodiscard]] Result<TaskId> register_task(TypedSigner& signer,
+                                             std::chrono::milliseconds timeout) noexcept override;
+
+  /// Looks for the child's end without waiting.
+  [[nodiscard]] RegistrarProcessState state() noexcept;
+
+  /// Puts a new child in the place of one that is gone (or ends one that hangs), where the host may still fork. The
+  /// new child is a copy of the host as it is *now*: pages that hold PINs are empty in it, but not what a token's
+  /// module keeps in this process. A host on SoftHSM does not want this; one that is locked down lets its parent do
+  /// it. Failures as `start`; `invalid_argument` if this registrar was attached.
+  [[nodiscard]] Result<void> restart() noexcept;
+  /// Puts a registrar that the host's parent started in the place of one that is gone. As `attach`.
+  [[nodiscard]] Result<void> reattach(int socket) noexcept;
+
+  /// The descriptor of the host's end, for a parent that passes it on (SCM_RIGHTS, or by inheritance; it is
+  /// close-on-exec); stays owned by this object. -1 when gone.
+  [[nodiscard]] int socket() const noexcept;
+  /// The child's process id; -1 when gone or attached.
+  [[nodiscard]] int process_id() const noexcept;
+
+ private:
+  struct State;
+  explicit RegistrarProcess(std::unique_ptr<State> state) noexcept;
   std::unique_ptr<State> state_;
 };
 

@@ -53,6 +53,8 @@ enum class Status : holdfast_status {
   authority_refused = HOLDFAST_AUTHORITY_REFUSED,
   authority_answer_invalid = HOLDFAST_AUTHORITY_ANSWER_INVALID,
   header_refused = HOLDFAST_HEADER_REFUSED,
+  origin_not_listed = HOLDFAST_ORIGIN_NOT_LISTED,
+  task_required = HOLDFAST_TASK_REQUIRED,
 };
 
 /// What the caller can do about a status.

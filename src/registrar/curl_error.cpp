@@ -59,6 +59,11 @@ constexpr std::array kRows{
 
 }  // namespace
 
+const char* curl_code_name(CURLcode code) noexcept {
+  const auto* row = std::ranges::find(kRows, code, &Row::code);
+  return row != kRows.end() ? row->name : nullptr;
+}
+
 Error curl_error(CURLcode code, const char* doing, std::string_view what) {
   const auto* row = std::ranges::find(kRows, code, &Row::code);
   const bool is_known = row != kRows.end();

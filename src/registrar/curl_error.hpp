@@ -13,4 +13,7 @@ namespace holdfast {
 /// `what` is libcurl's own message; it is made safe to show.
 [[nodiscard]] Error curl_error(CURLcode code, const char* doing, std::string_view what);
 
+/// `CURLE_COULDNT_CONNECT`; null for a code that `curl_error` does not tell apart.
+[[nodiscard]] const char* curl_code_name(CURLcode code) noexcept;
+
 }  // namespace holdfast

@@ -30,11 +30,6 @@ struct StatusNames {
 };
 constexpr StatusNames kStatusNames;
 
-const char* name_of(int status) {
-  const bool is_known = status >= kFirstStatus && status < kFirstStatus + kStatusCount;
-  return is_known ? kStatusNames.texts[static_cast<std::size_t>(status - kFirstStatus)].data() : nullptr;
-}
-
 Status status_of(const HttpResponse& response) {
   const int status = response.status;
   if (status == 429 || (status >= 500 && status < 600)) return Status::authority_unavailable;
@@ -65,10 +60,15 @@ std::string clock_difference(const HttpResponse& response, WallSeconds now) {
 
 }  // namespace
 
+const char* http_status_name(int status) noexcept {
+  const bool is_known = status >= kFirstStatus && status < kFirstStatus + kStatusCount;
+  return is_known ? kStatusNames.texts[static_cast<std::size_t>(status - kFirstStatus)].data() : nullptr;
+}
+
 Error refusal_of(const HttpResponse& response, WallSeconds now) {
   Error error = failure(status_of(response), Layer::http, kDoing);
   error.native = static_cast<std::uint64_t>(response.status);
-  error.native_name = name_of(response.status);
+  error.native_name = http_status_name(response.status);
   std::string detail = explanation_of(response, now);
   if (response.status >= 300 && response.status < 400) {
     error.hint = "give the authority's own base URL, not one that leads there";

@@ -15,4 +15,7 @@ namespace holdfast {
 /// to the authority's `Date` is named, and in a refusal becomes the hint.
 [[nodiscard]] Error refusal_of(const HttpResponse& response, WallSeconds now);
 
+/// `HTTP 401`; null for a number that is no HTTP status.
+[[nodiscard]] const char* http_status_name(int status) noexcept;
+
 }  // namespace holdfast

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "holdfast/assertion.hpp"
-#include "holdfast/result.hpp"
-#include "holdfast/signer.hpp"
+#include "holdfast/session.hpp"
 
 #include "hal/clock.hpp"
+#include "src/session/task_cell.hpp"
 #include "src/signer/clock_lock.hpp"
 
 #include <atomic>
@@ -15,44 +14,52 @@
 
 namespace holdfast {
 
-/// Where a task comes from: an authority, or a test.
-class TaskSource {
- public:
-  [[nodiscard]] virtual Result<TaskId> register_task(TypedSigner& signer,
-                                                     std::chrono::milliseconds timeout) noexcept = 0;
-
- protected:
-  ~TaskSource() = default;
-};
-
-/// The one task of a session: registered once, kept in memory, read without a lock. From any thread.
+/// The one task of a session: registered once, replaced when it is rejected, kept in memory, read without a lock.
+/// From any thread. Allocates nothing.
+///
+/// Registering is single-flight: who comes while another thread registers waits for it, `timeout` at most
+/// (`deadline_exceeded`), and shares its failure as well as its success: an authority that is down is not asked once
+/// more by every thread in turn.
 class RunTask {
  public:
-  /// All three outlive the task.
-  RunTask(TypedSigner& signer, TaskSource& source, hal::Clock& clock) noexcept
-      : signer_(signer), source_(source), clock_(clock) {}
+  /// `source` null: tasks are only adopted. All of them outlive the task.
+  RunTask(TypedSigner& signer, TaskSource* source, std::chrono::nanoseconds rejection_interval,
+          hal::Clock& clock) noexcept
+      : signer_(signer), source_(source), rejection_interval_(rejection_interval), clock_(clock) {}
 
-  /// The task; registers it if there is none. Single-flight: who comes while another thread registers waits for it,
-  /// `timeout` at most (`deadline_exceeded`), and shares its failure as well as its success: an authority that is
-  /// down is not asked once more by every thread in turn. Who comes after a failure tries anew.
-  [[nodiscard]] Result<const TaskId*> get(std::chrono::milliseconds timeout) noexcept;
+  /// The task; registers it if there is none. Who comes after a failure tries anew.
+  [[nodiscard]] Result<CurrentTask> get(std::chrono::milliseconds timeout) noexcept;
+
+  /// The authority rejected the task of this generation: contract as `AgentSession::rejected`.
+  [[nodiscard]] Result<void> rejected(TaskGeneration reported, std::chrono::milliseconds timeout) noexcept;
+
+  /// Contract as `AgentSession::adopt_task`.
+  [[nodiscard]] Result<TaskGeneration> adopt(const TaskId& task, std::chrono::milliseconds timeout) noexcept;
+
+  [[nodiscard]] TaskGeneration generation() const noexcept { return cell_.generation(); }
 
   RunTask(const RunTask&) = delete;
   RunTask& operator=(const RunTask&) = delete;
 
  private:
-  [[nodiscard]] Result<const TaskId*> register_locked(hal::BootTime deadline) noexcept;
+  // All with the lock held.
+  [[nodiscard]] Result<void> register_locked(hal::BootTime deadline) noexcept;
+  [[nodiscard]] Result<void> replace_locked(TaskGeneration reported, hal::BootTime deadline) noexcept;
+  [[nodiscard]] Error too_soon(hal::BootTime now) const noexcept;
+  [[nodiscard]] hal::BootTime deadline_of(std::chrono::milliseconds timeout) const noexcept;
 
   TypedSigner& signer_;
-  TaskSource& source_;
+  TaskSource* source_;
+  std::chrono::nanoseconds rejection_interval_;
   hal::Clock& clock_;
-  std::atomic<const TaskId*> task_{nullptr};     // points to `registered_`, which never changes afterwards
-  std::atomic<std::uint64_t> registrations_{0};  // begun
+  TaskCell cell_;
+  std::atomic<std::uint64_t> registrations_{0};  // odd while one is under way
   ClockLock lock_;
   // With the lock.
-  std::optional<TaskId> registered_;
-  Error last_failure_;
+  Error last_failure_;  // status ok: the last registration succeeded
   std::uint64_t failed_registration_ = 0;
+  TaskGeneration forgotten_;                       // the last generation whose headers were dropped
+  std::optional<hal::BootTime> last_replacement_;  // when it began
 };
 
 }  // namespace holdfast

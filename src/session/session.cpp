@@ -1,107 +1,108 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "holdfast/session.hpp"
 
-#include "holdfast/registrar.hpp"
-
-#include "src/session/run_task.hpp"
-#include "src/signer/key_policy.hpp"
+#include "src/session/session_state.hpp"
 
 #include <algorithm>
 #include <exception>
-#include <string>
 
 namespace holdfast {
 namespace {
 
 constexpr const char* kOpening = "opening a session";
 
-// A token answers in milliseconds, a slow TPM in fractions of a second: whoever waits this long waits for a device
-// that hangs, or behind a queue no request should stand in.
-constexpr std::chrono::seconds kSigningTimeout{30};
+Error out_of_memory() noexcept { return failure(Status::resource_exhausted, Layer::core, kOpening).about("memory"); }
 
-class AuthorityTasks final : public TaskSource {
+// What the caller brought.
+class GivenParts final : public SessionFoundation {
  public:
-  explicit AuthorityTasks(Registrar registrar) noexcept : registrar_(std::move(registrar)) {}
-  Result<TaskId> register_task(TypedSigner& signer, std::chrono::milliseconds timeout) noexcept override {
-    return registrar_.register_task(signer, timeout);
-  }
+  explicit GivenParts(const SessionParts& parts)
+      : signer_(parts.signer),
+        task_source_(parts.task_source),
+        identity_{.runtime_id = parts.signer.runtime_id(),
+                  .public_key = parts.signer.public_key(),
+                  .account = parts.account} {}
+  Result<const Identity*> identity() override { return &identity_; }
+  Result<TypedSigner*> signer() override { return &signer_; }
+  TaskSource* task_source() noexcept override { return task_source_; }
+  Result<bool> identity_file_changed() const noexcept override { return false; }
+  SignerCounters counters() const noexcept override { return {}; }
 
  private:
-  Registrar registrar_;
+  TypedSigner& signer_;
+  TaskSource* task_source_;
+  Identity identity_;
 };
 
-Result<Identity> load(const SessionOptions& options) {
-  if (!options.identity_file.empty()) return load_identity(options.identity_file);
-  const std::string path = HOLDFAST_TRY(find_identity_file());
-  return load_identity(path);
-}
-
-Result<void> check_identity(const Identity& identity, const SessionOptions& options) {
-  if (is_weaker(identity.profile, options.minimum_profile)) {
-    const std::string detail = "the identity file's profile is " + std::string(profile_name(identity.profile)) +
-                               ", this program takes " + std::string(profile_name(options.minimum_profile)) +
-                               " or stricter";
-    return failure(Status::key_refused, Layer::identity, kOpening)
-        .about(detail)
-        .with_hint("provision a key made on the device, or set a weaker minimum profile in the program");
-  }
-  if (options.expected_key && *options.expected_key != identity.public_key) {
-    return failure(Status::key_changed, Layer::identity, kOpening)
-        .about("the identity file names another public key than this program expects");
-  }
-  return {};
-}
-
-SignerOptions signer_options(const Identity& identity, const SessionOptions& options) {
-  SignerOptions signer;
-  signer.runtime_id = identity.runtime_id.view();
-  signer.key_uri = identity.key_uri;
-  signer.expected_key = identity.public_key;
-  signer.scheme = identity.public_key.scheme();
-  signer.profile = identity.profile;  // not weaker than the minimum, so the stricter of the two
-  signer.pin_source = options.pin_source;
-  signer.module_path = options.module_path;
-  signer.max_age = options.max_age;
-  return signer;
-}
-
-RegistrarOptions registrar_options(const Identity& identity) {
-  RegistrarOptions registrar;
-  registrar.authority_url = identity.authority_url;
-  registrar.ca_file = identity.authority_ca_file;
-  return registrar;
+// A refused PIN is not tried again, however often a host asks (P5).
+bool is_for_a_person_only(Status status) noexcept {
+  return status == Status::pin_incorrect || status == Status::pin_locked;
 }
 
 }  // namespace
 
-struct AgentSession::State {
-  State(Identity read, Signer opened, Registrar registrar, std::chrono::milliseconds timeout)
-      : identity(std::move(read)),
-        signer(std::move(opened)),
-        tasks(std::move(registrar)),
-        task(signer, tasks, hal::system_clock()),
-        registration_timeout(timeout) {}
-
-  Identity identity;
-  Signer signer;
-  AuthorityTasks tasks;
-  RunTask task;
-  std::chrono::milliseconds registration_timeout;
-};
-
-Result<AgentSession> AgentSession::open(const SessionOptions& options) noexcept try {
-  if (options.registration_timeout.count() <= 0) {
-    return failure(Status::invalid_argument, Layer::core, kOpening).about("registration_timeout is not positive");
+Result<void> CompanionHeaders::set(const AccountMetadata& account) {
+  size_ = 0;
+  account_id_ = account.account_id;
+  const bool is_visible = std::ranges::all_of(account_id_, [](char c) { return c > 0x20 && c < 0x7f; });
+  if (!is_visible) {
+    return failure(Status::file_invalid, Layer::identity, kOpening)
+        .about("the account id holds a space, a control character or one outside ASCII: no header can carry it");
   }
-  Identity identity = HOLDFAST_TRY(load(options));
-  if (auto checked = check_identity(identity, options); !checked) return checked.error();
-  // Before the token is opened: an authority that cannot be used is no reason to send a PIN.
-  Registrar registrar = HOLDFAST_TRY(Registrar::create(registrar_options(identity)));
-  Signer signer = HOLDFAST_TRY(Signer::open(signer_options(identity, options)));
-  return AgentSession(std::make_unique<State>(std::move(identity), std::move(signer), std::move(registrar),
-                                              options.registration_timeout));
-} catch (const std::exception&) {
-  return failure(Status::resource_exhausted, Layer::core, kOpening);
+  if (!account_id_.empty()) fields_[size_++] = {"ChatGPT-Account-ID", account_id_};
+  if (account.is_fedramp) fields_[size_++] = {"X-OpenAI-Fedramp", "true"};
+  return {};
+}
+
+Result<void> AgentSession::State::climb() noexcept {
+  if (ready.load(std::memory_order_acquire) != nullptr) return {};
+  const std::uint64_t seen = climbs.load(std::memory_order_acquire);
+  (void)climbing.take(clock, hal::kNoDeadline);
+  Result<void> outcome;
+  if (ready.load(std::memory_order_relaxed) == nullptr) {
+    // Who waited for another thread's try shares how it ended.
+    const bool has_waited = climbs.load(std::memory_order_relaxed) != seen;
+    const Error before = error();
+    if (has_waited || is_for_a_person_only(before.status)) {
+      outcome = before;
+    } else {
+      try {
+        outcome = climb_once();
+      } catch (const std::exception&) {
+        outcome = out_of_memory();
+      }
+      if (!outcome) outcome = settle(outcome.error());
+      climbs.fetch_add(1, std::memory_order_release);
+    }
+  }
+  climbing.release(clock);
+  return outcome;
+}
+
+Result<void> AgentSession::State::climb_once() {
+  const Identity* known = HOLDFAST_TRY(foundation->identity());
+  if (identity.load(std::memory_order_relaxed) == nullptr) {
+    HOLDFAST_TRY(companions.set(known->account));
+    identity.store(known, std::memory_order_release);
+  }
+  TypedSigner* signer = HOLDFAST_TRY(foundation->signer());
+  core.emplace(*signer, foundation->task_source(), rules, companions.fields(), clock);
+  ready.store(&*core, std::memory_order_release);
+  return {};
+}
+
+Error AgentSession::State::error() const noexcept {
+  (void)reading_.take(clock, hal::kNoDeadline);
+  const Error copy = error_;
+  reading_.release(clock);
+  return copy;
+}
+
+Error AgentSession::State::settle(const Error& why) noexcept {
+  (void)reading_.take(clock, hal::kNoDeadline);
+  error_ = why;
+  reading_.release(clock);
+  return why;
 }
 
 AgentSession::AgentSession(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
@@ -109,22 +110,87 @@ AgentSession::AgentSession(AgentSession&&) noexcept = default;
 AgentSession& AgentSession::operator=(AgentSession&&) noexcept = default;
 AgentSession::~AgentSession() = default;
 
-Result<void> AgentSession::register_task() noexcept {
-  auto task = state_->task.get(state_->registration_timeout);
-  if (!task) return task.error();
-  return {};
-}
-
-Result<std::string_view> AgentSession::authorization(std::span<char> out, Freshness freshness) noexcept {
-  const auto task = state_->task.get(state_->registration_timeout);
-  if (!task) {
-    std::ranges::fill(out, '\0');
-    return task.error();
+Result<AgentSession> AgentSession::assemble(const SessionParts& parts) noexcept try {
+  TaskRules rules = HOLDFAST_TRY(TaskRules::check(parts.task));
+  auto state = std::make_unique<State>(std::move(rules), std::make_unique<GivenParts>(parts), hal::system_clock());
+  if (const auto climbed = state->climb(); !climbed) {
+    Error error = climbed.error();
+    if (error.status == Status::file_invalid) error.status = Status::invalid_argument;  // no file said it
+    return error;
   }
-  const std::size_t size = HOLDFAST_TRY(state_->signer.authorization(**task, kSigningTimeout, out, freshness));
-  return std::string_view(out.data(), size);
+  return AgentSession(std::move(state));
+} catch (const std::exception&) {
+  return out_of_memory();
 }
 
-const Identity& AgentSession::identity() const noexcept { return state_->identity; }
+SessionState AgentSession::state() const noexcept {
+  if (state_->ready.load(std::memory_order_acquire) != nullptr) return SessionState::ready;
+  const bool has_identity = state_->identity.load(std::memory_order_acquire) != nullptr;
+  return has_identity ? SessionState::identity_only : SessionState::no_identity;
+}
+
+Error AgentSession::state_error() const noexcept {
+  return state_->ready.load(std::memory_order_acquire) != nullptr ? Error{} : state_->error();
+}
+
+Result<void> AgentSession::reopen() noexcept { return state_->climb(); }
+
+Result<bool> AgentSession::identity_file_changed() const noexcept {
+  if (identity() == nullptr) return true;  // nothing was read, so what is there now is new
+  return state_->foundation->identity_file_changed();
+}
+
+const Identity* AgentSession::identity() const noexcept { return state_->identity.load(std::memory_order_acquire); }
+
+std::span<const HeaderField> AgentSession::companions() const noexcept {
+  return identity() == nullptr ? std::span<const HeaderField>() : state_->companions.fields();
+}
+
+Result<void> AgentSession::register_task() noexcept { return register_task(state_->rules.registration_timeout); }
+
+Result<void> AgentSession::register_task(std::chrono::milliseconds timeout) noexcept {
+  SessionCore* core = state_->ready.load(std::memory_order_acquire);
+  if (core == nullptr) return state_->error();
+  return core->register_task(timeout);
+}
+
+Result<TaskGeneration> AgentSession::adopt_task(const TaskId& task) noexcept {
+  SessionCore* core = state_->ready.load(std::memory_order_acquire);
+  if (core == nullptr) return state_->error();
+  return core->adopt_task(task);
+}
+
+TaskGeneration AgentSession::generation() const noexcept {
+  const SessionCore* core = state_->ready.load(std::memory_order_acquire);
+  return core == nullptr ? TaskGeneration{} : core->generation();
+}
+
+Result<Authorization> AgentSession::authorization(std::span<char> out, Freshness freshness) noexcept {
+  SessionCore* core = state_->ready.load(std::memory_order_acquire);
+  if (core == nullptr) [[unlikely]] {
+    std::ranges::fill(out, '\0');
+    return state_->error();
+  }
+  return core->authorization(out, freshness);
+}
+
+Result<HeaderSet> AgentSession::headers_for(std::string_view url, std::span<char> out, Freshness freshness) noexcept {
+  SessionCore* core = state_->ready.load(std::memory_order_acquire);
+  if (core == nullptr) [[unlikely]] {
+    std::ranges::fill(out, '\0');
+    return state_->error();
+  }
+  return core->headers_for(url, out, freshness);
+}
+
+Result<void> AgentSession::rejected(TaskGeneration generation, int http_status) noexcept {
+  SessionCore* core = state_->ready.load(std::memory_order_acquire);
+  if (core == nullptr) return state_->error();
+  return core->rejected(generation, http_status);
+}
+
+SignerCounters AgentSession::counters() const noexcept {
+  return state_->ready.load(std::memory_order_acquire) == nullptr ? SignerCounters{} : state_->foundation->counters();
+}
 
 }  // namespace holdfast

@@ -107,6 +107,13 @@ constexpr std::array<Row, HOLDFAST_STATUS_COUNT> kTable{{
      "the authority's answer is not what the protocol says", "check that the URL is an authority's base URL"},
     {Status::header_refused, Remedy::stop, kFailed, "header_refused", "the header does not hold",
      "the message says which rule it breaks"},
+
+    {Status::origin_not_listed, Remedy::fix_call, kWrongUse, "origin_not_listed",
+     "the session hands out no headers for this origin",
+     "if the request is meant to go there, add its scheme, host and port to the session's origins"},
+    {Status::task_required, Remedy::fix_call, kFailed, "task_required",
+     "the session has no task to sign for, and registers none itself",
+     "register a task elsewhere and hand its id to adopt_task"},
 }};
 
 constexpr bool table_is_dense() {

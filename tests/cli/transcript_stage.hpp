@@ -21,7 +21,8 @@ struct Outcome {
 /// What one transcript runs on: a fresh folder, and what it needs beside that.
 ///
 /// Commands see `$MODULE` (SoftHSM, with a token folder of this stage's own), `$AUTHORITY`, `$VERIFY`, `$CA` and
-/// `$BEARER` (a running authority's base URL, verification URL, certificate and bearer file) and `$SEALED`,
+/// `$BEARER` (a running authority's base URL, verification URL, certificate and bearer file), `$ORIGIN` and `$READY` (its
+/// origin and ready file) and `$SEALED`,
 /// `$SEALED_CA`, `$SEALED_BEARER` (one that answers sealed), and `$PAST_CLOCK` (a library to preload, with which a
 /// program's clock stands in 2019). In their output these texts and the folder are written as their names.
 class Stage {

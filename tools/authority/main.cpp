@@ -99,16 +99,27 @@ class ReadyFile {
   std::string path_;
 };
 
-sigset_t stop_signals() {
+sigset_t awaited_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   return signals;
 }
 
-// Serves until a signal comes; false if serving ended by itself.
-bool serve_until_signal(Server& server, const sigset_t& signals) {
+// A host's rehearsal for the day when its task is rejected.
+void forget_tasks(Store& store, Log& log) {
+  const Result<std::int64_t> count = store.forget_tasks();
+  if (count) {
+    log.event("tasks_forgotten", Json::object().set("count", *count));
+  } else {
+    (void)tell(count.error());
+  }
+}
+
+// Serves until a signal says stop, forgetting tasks at each SIGHUP; false if serving ended by itself.
+bool serve_until_stopped(Server& server, Store& store, Log& log, const sigset_t& signals) {
   bool is_served = false;
   const pid_t self = getpid();
   std::thread worker([&server, &is_served, self] {
@@ -116,7 +127,9 @@ bool serve_until_signal(Server& server, const sigset_t& signals) {
     if (!is_served) kill(self, SIGTERM);
   });
   int signal = 0;
-  sigwait(&signals, &signal);
+  while (sigwait(&signals, &signal) != 0 || signal == SIGHUP) {
+    if (signal == SIGHUP) forget_tasks(store, log);
+  }
   server.stop();
   worker.join();
   return is_served;
@@ -124,7 +137,7 @@ bool serve_until_signal(Server& server, const sigset_t& signals) {
 
 Result<void> run(const Options& options) {
   // Blocked before any thread is made, so that only sigwait takes them.
-  const sigset_t signals = stop_signals();
+  const sigset_t signals = awaited_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ReadyFile ready_file(options.ready_file);
   holdfast::hal::Clock& clock = holdfast::hal::system_clock();
@@ -153,7 +166,7 @@ Result<void> run(const Options& options) {
            options.token_file.c_str());
     fflush(stdout);
   }
-  if (!serve_until_signal(server, signals)) {
+  if (!serve_until_stopped(server, store, log, signals)) {
     return failure(Status::resource_exhausted, Layer::http, "accepting connections");
   }
   log.event("stopped", Json::object());

@@ -178,6 +178,18 @@ Result<std::optional<std::string>> Store::find_task_owner(std::string_view task_
   return failure(Status::resource_exhausted, Layer::core, "looking up a task");
 }
 
+Result<std::int64_t> Store::forget_tasks() noexcept try {
+  const std::lock_guard lock(state_->mutex);
+  Statement count = HOLDFAST_TRY(state_->database.prepare("SELECT count(*) FROM task"));
+  (void)HOLDFAST_TRY(count.begin().step("counting tasks"));
+  const std::int64_t tasks = count.number(0).value_or(0);
+  count.begin();
+  HOLDFAST_TRY(state_->database.execute("DELETE FROM task", "forgetting tasks"));
+  return tasks;
+} catch (const std::bad_alloc&) {
+  return failure(Status::resource_exhausted, Layer::core, "forgetting tasks");
+}
+
 Result<void> Store::check() noexcept {
   const std::lock_guard lock(state_->mutex);
   (void)HOLDFAST_TRY(state_->probe.begin().step("asking the database"));

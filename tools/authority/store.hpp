@@ -53,6 +53,9 @@ class Store {
   /// The runtime id the task was registered by.
   [[nodiscard]] Result<std::optional<std::string>> find_task_owner(std::string_view task_id) noexcept;
 
+  /// Forgets every task, as if their time were over; agents stay. How many there were.
+  [[nodiscard]] Result<std::int64_t> forget_tasks() noexcept;
+
   /// Whether the file still answers.
   [[nodiscard]] Result<void> check() noexcept;
 

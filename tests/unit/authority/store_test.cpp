@@ -199,5 +199,17 @@ TEST(RandomIdTest, IsAnIdAndNeverTheSame) {
   EXPECT_NE(id, random_id("task-"));
 }
 
+TEST_F(StoreTest, ForgetsTasksAndKeepsAgents) {
+  Store store = Store::open(path_).value();
+  ASSERT_TRUE(store.add_agent(some_agent()));
+  ASSERT_TRUE(store.add_task("task-1", "agent-1", WallSeconds{1}));
+  ASSERT_TRUE(store.add_task("task-2", "agent-1", WallSeconds{2}));
+  EXPECT_EQ(store.forget_tasks().value(), 2);
+  EXPECT_EQ(store.find_task_owner("task-1").value(), std::nullopt);
+  EXPECT_TRUE(store.find_agent("agent-1").value());
+  EXPECT_EQ(store.forget_tasks().value(), 0);
+  EXPECT_TRUE(store.add_task("task-1", "agent-1", WallSeconds{3}));
+}
+
 }  // namespace
 }  // namespace holdfast::authority

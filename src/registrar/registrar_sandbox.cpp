@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/registrar/registrar_sandbox.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+
+namespace holdfast {
+namespace {
+
+constexpr const char* kDoing = "starting the registrar's process";
+constexpr int kOwnSocket = 3;
+
+// What libcurl, the TLS library and the C library's resolver read, on Debian 12 and 13. Those that are not there are
+// left out. Folders of keys and PINs (/etc/ssl/private, /etc/holdfast) are not among them, and so neither is /etc: a
+// resolv.conf that is put in another's place later is not seen.
+constexpr std::array kReadable{"/lib",
+                               "/lib64",
+                               "/usr/lib",
+                               "/usr/lib64",
+                               "/usr/share/ca-certificates",
+                               "/usr/local/share/ca-certificates",
+                               "/usr/share/zoneinfo",
+                               "/etc/ssl/certs",
+                               "/etc/ssl/openssl.cnf",
+                               "/etc/ld.so.cache",
+                               "/etc/localtime",
+                               "/etc/resolv.conf",
+                               "/etc/hosts",
+                               "/etc/host.conf",
+                               "/etc/nsswitch.conf",
+                               "/etc/gai.conf",
+                               "/etc/services",
+                               "/run/systemd/resolve",
+                               "/dev/null",
+                               "/dev/urandom"};
+
+// Everything of Landlock's first version; later kinds (refer, truncate) are writing too, and have nothing to write
+// to.
+constexpr std::uint64_t kReading = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+constexpr std::uint64_t kHandled =
+    kReading | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
+    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |
+    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |
+    LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
+
+// A path that is not there is nothing to allow.
+void allow_reading(int ruleset, const char* path) noexcept {
+  const int parent = open(path, O_PATH | O_CLOEXEC);
+  if (parent < 0) return;
+  landlock_path_beneath_attr rule{.allowed_access = kReading, .parent_fd = parent};
+  if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) {
+    rule.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE;  // a file takes no right of a folder
+    (void)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+  }
+  close(parent);
+}
+
+bool close_landlock(const RegistrarOptions& options) noexcept {
+  const landlock_ruleset_attr attributes{.handled_access_fs = kHandled};
+  const auto ruleset = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0));
+  if (ruleset < 0) return false;
+  for (const char* path : kReadable) allow_reading(ruleset, path);
+  for (const std::string* path :
+       {&options.ca_file, &options.ca_directory, &options.client_certificate, &options.client_key}) {
+    if (!path->empty()) allow_reading(ruleset, path->c_str());
+  }
+  const bool is_closed = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
+  close(ruleset);
+  return is_closed;
+}
+
+void reset_signals() noexcept {
+  for (int signal = 1; signal < NSIG; ++signal) {
+    if (signal != SIGKILL && signal != SIGSTOP) ::signal(signal, SIG_DFL);
+  }
+  ::signal(SIGPIPE, SIG_IGN);
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
+
+}  // namespace
+
+int leave_host_behind(int socket, pid_t host) noexcept {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != host) _exit(0);
+  prctl(PR_SET_NAME, "registrar");
+  reset_signals();
+  setsid();  // a Ctrl-C is for the host, which ends us when it ends
+  // Out of the way of 0 to 3 first, as dup2 would close whatever stands there.
+  const int safe = fcntl(socket, F_DUPFD, kOwnSocket + 1);
+  const int null = open("/dev/null", O_RDWR);
+  if (safe < 0 || null < 0) _exit(1);
+  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (dup2(null, standard) < 0) _exit(1);
+  }
+  if (dup2(safe, kOwnSocket) < 0 || fcntl(kOwnSocket, F_SETFD, FD_CLOEXEC) < 0) _exit(1);
+  if (syscall(SYS_close_range, kOwnSocket + 1, ~0U, 0) != 0) _exit(1);
+  return kOwnSocket;
+}
+
+Result<void> close_registrar_sandbox(const RegistrarProcessOptions& options) noexcept {
+  const rlimit nothing{0, 0};
+  setrlimit(RLIMIT_CORE, &nothing);
+  setrlimit(RLIMIT_FSIZE, &nothing);
+  prctl(PR_SET_DUMPABLE, 0);
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    Error error = failure(Status::permission_denied, Layer::system, kDoing);
+    error.native = static_cast<std::uint64_t>(errno);
+    return std::move(error).about("PR_SET_NO_NEW_PRIVS");
+  }
+  if (!close_landlock(options.registrar) && options.requires_landlock) {
+    Error error = failure(Status::permission_denied, Layer::system, kDoing);
+    error.native = static_cast<std::uint64_t>(errno);
+    return std::move(error).about("this kernel has no Landlock");
+  }
+  return {};
+}
+
+}  // namespace holdfast

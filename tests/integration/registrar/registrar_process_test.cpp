@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "holdfast/session.hpp"
+
+#include "hal/fake/device.hpp"
+#include "src/registrar/registrar_frame.hpp"
+#include "src/signer/signer_core.hpp"
+#include "tests/support/authority_process.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/stub_signer.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <thread>
+
+namespace holdfast::test {
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = RegistrarFrame::Kind;
+using testing::HasSubstr;
+
+bool is_alive(pid_t process) {
+  const std::string state = read_file("/proc/" + std::to_string(process) + "/stat");
+  const std::size_t name_end = state.rfind(") ");
+  return name_end != std::string::npos && state[name_end + 2] != 'Z';
+}
+
+bool ends(pid_t process) {
+  for (int i = 0; i < 3000 && is_alive(process); ++i) std::this_thread::sleep_for(10ms);
+  return !is_alive(process);
+}
+
+// Accepts connections (the kernel does) and answers nothing.
+class SilentListener {
+ public:
+  SilentListener() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    if (bind(fd_, generic, size) != 0 || listen(fd_, 8) != 0 || getsockname(fd_, generic, &size) != 0) {
+      throw std::runtime_error("no listener");
+    }
+    url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+  ~SilentListener() { close(fd_); }
+  SilentListener(const SilentListener&) = delete;
+  SilentListener& operator=(const SilentListener&) = delete;
+  [[nodiscard]] const std::string& url() const { return url_; }
+  void await_connection() const { close(accept(fd_, nullptr, nullptr)); }
+
+ private:
+  int fd_;
+  std::string url_;
+};
+
+// A signer that tells when it is asked.
+class ToldSigner final : public TypedSigner {
+ public:
+  Result<std::size_t> authorization(const TaskId& task, std::chrono::nanoseconds timeout, std::span<char> out,
+                                    Freshness freshness) noexcept override {
+    return stub_.authorization(task, timeout, out, freshness);
+  }
+  Result<TaskRegistration> sign_task_registration(std::chrono::nanoseconds timeout) noexcept override {
+    signatures.fetch_add(1);
+    return stub_.sign_task_registration(timeout);
+  }
+  void forget_headers() noexcept override {}
+  const RuntimeId& runtime_id() const noexcept override { return stub_.runtime_id(); }
+  const PublicKey& public_key() const noexcept override { return stub_.public_key(); }
+  std::atomic<int> signatures{0};
+  StubSigner& stub() { return stub_; }
+
+ private:
+  StubSigner stub_;
+};
+
+/// An agent with a key on a fake token, registered with a real authority over https.
+class RegistrarProcessTest : public testing::Test {
+ protected:
+  RegistrarProcessTest() {
+    hal::fake::Secret secret;
+    secret.fill(std::byte{7});
+    const PublicKey key = token_.put_key("agent", Scheme::ed25519, secret).value();
+    options_.registrar.authority_url = authority_.url();
+    options_.registrar.ca_file = authority_.certificate();
+    options_.start_timeout = 60s;
+    const std::string bearer = authority_.bearer();
+    const RuntimeId id =
+        Registrar::create(options_.registrar)
+            ->register_agent({.public_key = key, .access_token = bearer, .agent_version = "0.1.0"}, 60s)
+            .value();
+    device_.emplace(hal::fake::FakeDevice::open(token_, {.label = "agent"}).value());
+    hal::Clock& clock = hal::system_clock();
+    signer_.emplace(**device_, clock, SignerCore::prepare(**device_, clock, {.runtime_id = id}).value());
+  }
+
+  AuthorityProcess authority_;
+  hal::fake::FakeToken token_{hal::system_clock()};
+  std::optional<hal::DevicePtr> device_;
+  std::optional<SignerCore> signer_;
+  RegistrarProcessOptions options_;
+};
+
+TEST_F(RegistrarProcessTest, CarriesRegistrationsForASession) {
+  auto registrar = RegistrarProcess::start(options_);
+  ASSERT_TRUE(registrar) << registrar.error().detail.view();
+  EXPECT_EQ(registrar->state(), RegistrarProcessState::running);
+  auto session =
+      AgentSession::assemble({.signer = *signer_, .task_source = &*registrar, .task = {.rejection_interval = 1s}});
+  ASSERT_TRUE(session);
+  std::array<char, kMaxAuthorizationSize> out{};
+  ASSERT_TRUE(session->authorization(out));
+  EXPECT_EQ(session->generation(), TaskGeneration{1});
+  EXPECT_TRUE(session->rejected({1}, 401));
+  const auto value = session->authorization(out);
+  ASSERT_TRUE(value);
+  EXPECT_EQ(value->generation, TaskGeneration{2});
+
+  // The registrar dies: the present task goes on, and what happened is told.
+  ASSERT_EQ(kill(registrar->process_id(), SIGKILL), 0);
+  std::this_thread::sleep_for(1s);  // the rejection interval
+  const auto rejected = session->rejected({2}, 403);
+  ASSERT_EQ(rejected.status(), Status::authority_unavailable);
+  EXPECT_THAT(hint_of(rejected.error()), HasSubstr("start it again"));
+  EXPECT_EQ(registrar->state(), RegistrarProcessState::gone);
+  EXPECT_EQ(registrar->process_id(), -1);
+  EXPECT_EQ(session->authorization(out)->generation, TaskGeneration{2});
+
+  // And a host that may fork puts another in its place.
+  ASSERT_TRUE(registrar->restart());
+  std::this_thread::sleep_for(1s);
+  EXPECT_TRUE(session->rejected({2}, 401));
+  EXPECT_EQ(session->generation(), TaskGeneration{3});
+}
+
+TEST_F(RegistrarProcessTest, TheAuthoritysErrorsArriveInFull) {
+  options_.registrar.ca_file = "/nonexistent/ca.pem";
+  auto registrar = RegistrarProcess::start(options_);
+  ASSERT_TRUE(registrar);
+  const auto own = Registrar::create(options_.registrar)->register_task(*signer_, 30s);
+  const auto carried = registrar->register_task(*signer_, 30s);
+  ASSERT_FALSE(carried);
+  EXPECT_EQ(carried.status(), own.status());
+  EXPECT_STREQ(carried.error().native_name, own.error().native_name);
+  EXPECT_STREQ(carried.error().doing, own.error().doing);
+  EXPECT_EQ(hint_of(carried.error()), hint_of(own.error()));
+  EXPECT_EQ(carried.error().detail.view(), own.error().detail.view());
+  EXPECT_EQ(registrar->state(), RegistrarProcessState::running);
+}
+
+TEST_F(RegistrarProcessTest, ServesTwoHostsApart) {
+  auto first = RegistrarProcess::start(options_);
+  auto second = RegistrarProcess::start(options_);
+  ASSERT_TRUE(first && second);
+  auto in_background =
+      std::async(std::launch::async, [&] { return first->register_task(*signer_, 60s).has_value(); });
+  EXPECT_TRUE(second->register_task(*signer_, 60s));
+  EXPECT_TRUE(in_background.get());
+  // The second child was forked with the first one's socket open, and has closed it: the first ends all the same.
+  const pid_t child = first->process_id();
+  { const RegistrarProcess ended = std::move(*first); }
+  EXPECT_FALSE(is_alive(child));
+  EXPECT_TRUE(second->register_task(*signer_, 60s));
+}
+
+TEST_F(RegistrarProcessTest, AHostThatWasHandedASocketUsesIt) {
+  auto parent = RegistrarProcess::start(options_);
+  ASSERT_TRUE(parent);
+  auto host = RegistrarProcess::attach(dup(parent->socket()));
+  ASSERT_TRUE(host);
+  EXPECT_TRUE(host->register_task(*signer_, 60s));
+  EXPECT_EQ(host->process_id(), -1);
+  EXPECT_EQ(host->restart().status(), Status::invalid_argument);
+
+  ASSERT_EQ(kill(parent->process_id(), SIGKILL), 0);
+  EXPECT_EQ(host->register_task(*signer_, 60s).status(), Status::authority_unavailable);
+  ASSERT_TRUE(parent->restart());
+  ASSERT_TRUE(host->reattach(dup(parent->socket())));
+  EXPECT_TRUE(host->register_task(*signer_, 60s));
+}
+
+TEST_F(RegistrarProcessTest, OneThatHangsIsGivenUpAtTheDeadlineAndMayComeBack) {
+  auto registrar = RegistrarProcess::start(options_);
+  ASSERT_TRUE(registrar);
+  ASSERT_EQ(kill(registrar->process_id(), SIGSTOP), 0);
+  EXPECT_EQ(registrar->register_task(*signer_, 200ms).status(), Status::deadline_exceeded);
+  EXPECT_EQ(registrar->register_task(*signer_, 200ms).status(), Status::deadline_exceeded);
+  EXPECT_EQ(registrar->state(), RegistrarProcessState::running);
+  ASSERT_EQ(kill(registrar->process_id(), SIGCONT), 0);
+  EXPECT_TRUE(registrar->register_task(*signer_, 60s))
+      << "what it says of the requests given up is not taken for ours";
+}
+
+class LoneRegistrarProcess : public testing::Test {
+ protected:
+  LoneRegistrarProcess() {
+    options_.registrar.authority_url = listener_.url();
+    options_.start_timeout = 60s;
+  }
+  SilentListener listener_;
+  RegistrarProcessOptions options_;
+  ToldSigner signer_;
+};
+
+TEST_F(LoneRegistrarProcess, KilledInTheMiddleOfARegistrationIsTold) {
+  auto registrar = RegistrarProcess::start(options_);
+  ASSERT_TRUE(registrar) << registrar.error().detail.view();
+  auto outcome = std::async(std::launch::async, [&] { return registrar->register_task(signer_, 60s).status(); });
+  listener_.await_connection();
+  ASSERT_EQ(kill(registrar->process_id(), SIGKILL), 0);
+  EXPECT_EQ(outcome.get(), Status::authority_unavailable);
+  EXPECT_EQ(registrar->state(), RegistrarProcessState::gone);
+  EXPECT_EQ(registrar->register_task(signer_, 1s).status(), Status::authority_unavailable);
+}
+
+TEST_F(LoneRegistrarProcess, ASignerThatFailsIsHeardOnTheHostsSide) {
+  signer_.stub().fails_with = Status::device_gone;
+  auto registrar = RegistrarProcess::start(options_);
+  ASSERT_TRUE(registrar);
+  EXPECT_EQ(registrar->register_task(signer_, 60s).status(), Status::device_gone);
+  EXPECT_EQ(registrar->state(), RegistrarProcessState::running);
+}
+
+TEST_F(LoneRegistrarProcess, WrongOptionsAreRefusedBeforeAnythingIsForked) {
+  options_.registrar.authority_url = "http://authority.example";
+  EXPECT_EQ(RegistrarProcess::start(options_).status(), Status::invalid_argument);
+}
+
+TEST_F(LoneRegistrarProcess, IsOfNoUseInAForkedHostAndSurvivesIt) {
+  auto registrar = RegistrarProcess::start(options_);
+  ASSERT_TRUE(registrar);
+  EXPECT_EQ(run_in_child([&] {
+              const bool is_refused = registrar->register_task(signer_, 1s).status() == Status::forked &&
+                                      registrar->restart().status() == Status::forked;
+              { const RegistrarProcess dropped = std::move(*registrar); }
+              return is_refused;
+            }),
+            0);
+  EXPECT_EQ(registrar->state(), RegistrarProcessState::running);
+}
+
+TEST_F(LoneRegistrarProcess, DiesWithItsHost) {
+  int ends_of_pipe[2];
+  ASSERT_EQ(pipe2(ends_of_pipe, O_CLOEXEC), 0);
+  EXPECT_EQ(run_in_child([&] {
+              auto registrar = RegistrarProcess::start(options_);
+              const pid_t child = registrar ? registrar->process_id() : -1;
+              const bool is_told = write(ends_of_pipe[1], &child, sizeof child) == sizeof child;
+              if (registrar) new RegistrarProcess(std::move(*registrar));  // the host ends without ceremony
+              _exit(is_told ? 0 : 1);
+              return true;
+            }),
+            0);
+  pid_t child = -1;
+  ASSERT_EQ(read(ends_of_pipe[0], &child, sizeof child), static_cast<ssize_t>(sizeof child));
+  close(ends_of_pipe[0]);
+  close(ends_of_pipe[1]);
+  ASSERT_GT(child, 0);
+  EXPECT_TRUE(ends(child));
+}
+
+// What the child may not do, asked in the child.
+bool is_locked_in(void*) noexcept {
+  if (open("/etc/passwd", O_RDONLY) >= 0 || open("/proc/self/environ", O_RDONLY) >= 0) return false;
+  if (open("/tmp", O_RDWR | O_TMPFILE, 0600) >= 0 || mkdir("/tmp/registrar-was-here", 0700) == 0) return false;
+  if (prctl(PR_GET_DUMPABLE) != 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) return false;
+  for (int fd = 4; fd < 256; ++fd) {
+    if (fcntl(fd, F_GETFD) >= 0) return false;
+  }
+  return true;
+}
+
+TEST_F(LoneRegistrarProcess, KeepsNothingAndReachesNothing) {
+  if (syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) < 1) {
+    GTEST_SKIP() << "landlock: this kernel has none";
+  }
+  const int held = open("/etc/passwd", O_RDONLY);
+  options_.enter_sandbox = is_locked_in;
+  options_.requires_landlock = true;
+  const auto registrar = RegistrarProcess::start(options_);
+  EXPECT_TRUE(registrar) << registrar.error().detail.view();
+  close(held);
+}
+
+TEST_F(LoneRegistrarProcess, AHostsSandboxThatRefusesIsTold) {
+  options_.enter_sandbox = [](void*) noexcept { return false; };
+  const auto registrar = RegistrarProcess::start(options_);
+  ASSERT_EQ(registrar.status(), Status::permission_denied);
+  EXPECT_EQ(registrar.error().detail.view(), "the host's own sandbox refused");
+}
+
+/// A child that says what a case lets it say.
+class HostileRegistrar : public testing::Test {
+ protected:
+  using Play = std::function<void(int socket, std::uint32_t exchange)>;
+
+  Result<TaskId> against(const Play& play, std::chrono::milliseconds timeout = 30s) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) throw std::runtime_error("no socket");
+    auto registrar = RegistrarProcess::attach(pair[0]).value();
+    std::thread child([&play, socket = pair[1]] {
+      RegistrarFrameBytes bytes;
+      const ssize_t size = recv(socket, bytes.data(), bytes.size(), 0);
+      const auto request = read_frame(std::span(bytes).first(static_cast<std::size_t>(std::max<ssize_t>(size, 0))));
+      if (request) play(socket, request->exchange);
+    });
+    auto outcome = registrar.register_task(signer_, timeout);
+    is_gone_ = registrar.state() == RegistrarProcessState::gone;
+    child.join();
+    close(pair[1]);
+    return outcome;
+  }
+  static void say(int socket, const RegistrarFrame& frame) {
+    RegistrarFrameBytes bytes;
+    const auto packet = write_frame(frame, bytes);
+    (void)send(socket, packet.data(), packet.size(), MSG_NOSIGNAL);
+  }
+
+  ToldSigner signer_;
+  bool is_gone_ = false;
+};
+
+TEST_F(HostileRegistrar, IsPutDownForWhatIsNoFrame) {
+  for (const std::string& noise :
+       {std::string(1, '\0'), std::string("\xff\xff\xff\xff\xff"), std::string(5, '\7'), std::string(4096, 'x')}) {
+    const auto task =
+        against([&](int socket, std::uint32_t) { (void)send(socket, noise.data(), noise.size(), MSG_NOSIGNAL); });
+    EXPECT_EQ(task.status(), Status::authority_unavailable);
+    EXPECT_TRUE(is_gone_);
+  }
+}
+
+TEST_F(HostileRegistrar, IsPutDownForATaskIdThatIsNone) {
+  for (const char* id : {"", ".", "..", "a:b", "a/b"}) {
+    const auto task = against([&](int socket, std::uint32_t exchange) {
+      RegistrarFrame frame{.kind = Kind::task, .exchange = exchange};
+      frame.id = std::string_view(id);
+      say(socket, frame);
+    });
+    EXPECT_EQ(task.status(), Status::authority_unavailable) << id;
+    EXPECT_TRUE(is_gone_);
+  }
+}
+
+TEST_F(HostileRegistrar, GetsNoMoreSignaturesThanARegistrationCanUse) {
+  const auto task = against([](int socket, std::uint32_t exchange) {
+    for (int i = 0; i < 20; ++i) say(socket, {.kind = Kind::signature_wanted, .exchange = exchange});
+  });
+  EXPECT_EQ(task.status(), Status::authority_unavailable);
+  EXPECT_EQ(signer_.signatures.load(), 10);
+}
+
+TEST_F(HostileRegistrar, IsPutDownForWhatIsTheHostsToSay) {
+  for (const Kind kind : {Kind::ready, Kind::task_wanted, Kind::signature, Kind::signing_failed}) {
+    const auto task = against([&](int socket, std::uint32_t exchange) {
+      RegistrarFrame frame{.kind = kind, .exchange = exchange};
+      say(socket, frame);
+    });
+    EXPECT_EQ(task.status(), Status::authority_unavailable);
+    EXPECT_TRUE(is_gone_);
+  }
+}
+
+TEST_F(HostileRegistrar, AnswersOfAnotherExchangeAreNotTaken) {
+  const auto late = against([](int socket, std::uint32_t exchange) {
+    RegistrarFrame frame{.kind = Kind::task, .exchange = exchange - 1};
+    frame.id = std::string_view("task-of-before");
+    say(socket, frame);
+    frame.exchange = exchange;
+    frame.id = std::string_view("task-now");
+    say(socket, frame);
+  });
+  ASSERT_TRUE(late);
+  EXPECT_EQ(late->view(), "task-now");
+  const auto early = against([](int socket, std::uint32_t exchange) {
+    say(socket, {.kind = Kind::signature_wanted, .exchange = exchange + 1});
+  });
+  EXPECT_EQ(early.status(), Status::authority_unavailable);
+}
+
+TEST_F(HostileRegistrar, AFloodOfLateFramesEnds) {
+  const auto task = against([](int socket, std::uint32_t exchange) {
+    for (int i = 0; i < 1000; ++i) say(socket, {.kind = Kind::signature_wanted, .exchange = exchange - 1});
+  });
+  EXPECT_EQ(task.status(), Status::authority_unavailable);
+  EXPECT_TRUE(is_gone_);
+}
+
+TEST_F(HostileRegistrar, SilenceEndsAtTheDeadline) {
+  std::promise<void> over;
+  const auto done = over.get_future();
+  const auto task = against([&](int, std::uint32_t) { (void)done.wait_for(300ms); }, 100ms);
+  EXPECT_EQ(task.status(), Status::deadline_exceeded);
+  EXPECT_FALSE(is_gone_);
+}
+
+TEST(AttachedRegistrar, NeedsASocketOfItsKind) {
+  EXPECT_EQ(RegistrarProcess::attach(-1).status(), Status::invalid_argument);
+  EXPECT_EQ(RegistrarProcess::attach(open("/dev/null", O_RDWR | O_CLOEXEC)).status(), Status::invalid_argument);
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+  EXPECT_EQ(RegistrarProcess::attach(pair[0]).status(), Status::invalid_argument);
+  EXPECT_EQ(fcntl(pair[0], F_GETFD), -1) << "it was taken over, and closed";
+  close(pair[1]);
+}
+
+}  // namespace
+}  // namespace holdfast::test
