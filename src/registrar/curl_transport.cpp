@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/registrar/curl_transport.hpp"
 
+#include "hal/pipe_shield.hpp"
 #include "src/registrar/curl_error.hpp"
-#include "src/registrar/pipe_signal_block.hpp"
 
 #include <netinet/in.h>
 #include <unistd.h>
@@ -252,7 +252,7 @@ Result<HttpResponse> CurlTransport::post(const HttpRequest& request, hal::BootTi
 
   CURLcode outcome = CURLE_OK;
   {
-    const PipeSignalBlock block;
+    const hal::PipeShield shield;
     outcome = handle.perform();
   }
   if (exchange.is_out_of_memory) return failure(Status::resource_exhausted, Layer::http, kAsking).about("memory");
