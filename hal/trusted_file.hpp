@@ -44,6 +44,10 @@ class FileDescriptor {
 /// read. Blocks on the disk only; a FIFO or device is refused without waiting for it.
 [[nodiscard]] Result<FileDescriptor> open_trusted(std::string_view path, FilePrivacy privacy) noexcept;
 
+/// Checks a folder as `open_trusted` checks those above a file, and those above it: others can then neither put a
+/// file into it nor exchange one. `file_invalid` if it is missing or no folder. Other errors as `open_trusted`.
+[[nodiscard]] Result<void> check_trusted_folder(std::string_view path) noexcept;
+
 /// Reads all of `fd` into `out` and returns the number of bytes; `file_invalid` if there are more than fit.
 [[nodiscard]] Result<std::size_t> read_all(int fd, std::span<std::byte> out) noexcept;
 
