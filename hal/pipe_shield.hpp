@@ -6,9 +6,11 @@
 
 namespace holdfast::hal {
 
-/// Keeps SIGPIPE from the process while a module is called: p11-kit's remote client writes to a socket without
-/// MSG_NOSIGNAL (0.24 to 0.26), so that a helper which went away would kill the agent host instead of
-/// answering CKR_DEVICE_ERROR. The signal is blocked for this thread only, and taken off the thread if it came.
+/// Keeps SIGPIPE from the process while code is called that may write to a connection its peer has closed, and does
+/// so with a plain write(2): p11-kit's remote client (0.24 to 0.26), a TPM's transport, the TLS library below libcurl
+/// (CURLOPT_NOSIGNAL, which a library in a threaded program needs, ends libcurl's own protection). The agent host
+/// would die instead of being told. The signal is blocked for this thread only, and taken off the thread if it came;
+/// a host that blocks it itself finds it pending, as it would without us.
 class PipeShield {
  public:
   PipeShield() noexcept {

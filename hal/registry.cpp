@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/registry.hpp"
 
+#include "hal/uri_attributes.hpp"
+
 #ifdef HOLDFAST_WITH_PKCS11
 #include "hal/pkcs11/backend.hpp"
 #endif
 #ifdef HOLDFAST_WITH_TPM2
 #include "hal/tpm2/backend.hpp"
 #endif
-
-#include <algorithm>
 
 namespace holdfast::hal {
 namespace {
@@ -34,14 +34,6 @@ constexpr std::array kBackends{
     Backend{"tpm2:", open_not_built, list_not_built, init_not_built},
 #endif
 };
-
-// Schemes are the same in capitals (RFC 3986 §3.1).
-bool has_scheme(std::string_view uri, std::string_view scheme) noexcept {
-  const auto is_same = [](char given, char small) {
-    return (given >= 'A' && given <= 'Z' ? given + 32 : given) == small;
-  };
-  return std::ranges::equal(uri.substr(0, scheme.size()), scheme, is_same);
-}
 
 }  // namespace
 

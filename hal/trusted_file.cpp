@@ -77,6 +77,21 @@ Result<FileDescriptor> open_folder_above(char* path, char** last_name) noexcept 
   return folder;
 }
 
+// The path from the root with every link resolved, in `resolved`.
+Result<void> resolve(std::string_view path, char (&resolved)[PATH_MAX]) noexcept {
+  char given[PATH_MAX];
+  if (path.empty() || path.front() != '/') return refuse(Status::file_untrusted, path, "is not an absolute path");
+  if (path.size() >= sizeof given) return refuse(Status::file_invalid, "a path", "is too long");
+  if (path.find('\0') != std::string_view::npos) return refuse(Status::file_invalid, "a path", "holds a NUL byte");
+  path.copy(given, path.size());
+  given[path.size()] = '\0';
+  if (realpath(given, resolved) == nullptr) {
+    const int code = errno;
+    return refuse(status_of(code), path, code == ENOENT ? "does not exist" : "cannot be reached", code);
+  }
+  return {};
+}
+
 }  // namespace
 
 FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
@@ -92,18 +107,8 @@ FileDescriptor::~FileDescriptor() {
 int FileDescriptor::release() noexcept { return std::exchange(fd_, -1); }
 
 Result<FileDescriptor> open_trusted(std::string_view path, FilePrivacy privacy) noexcept {
-  char given[PATH_MAX];
   char resolved[PATH_MAX];
-  if (path.empty() || path.front() != '/') return refuse(Status::file_untrusted, path, "is not an absolute path");
-  if (path.size() >= sizeof given) return refuse(Status::file_invalid, "a path", "is too long");
-  if (path.find('\0') != std::string_view::npos) return refuse(Status::file_invalid, "a path", "holds a NUL byte");
-  path.copy(given, path.size());
-  given[path.size()] = '\0';
-  if (realpath(given, resolved) == nullptr) {
-    const int code = errno;
-    return refuse(status_of(code), path, code == ENOENT ? "does not exist" : "cannot be reached", code);
-  }
-
+  HOLDFAST_TRY(resolve(path, resolved));
   char* name = nullptr;
   const FileDescriptor folder = HOLDFAST_TRY(open_folder_above(resolved, &name));
   // O_NONBLOCK: a FIFO is refused below instead of being waited for.
@@ -165,6 +170,22 @@ Result<FileDescriptor> open_private_folder(std::string_view path) noexcept {
         .with_hint("take the permissions of group and others away: chmod 700 FOLDER");
   }
   return folder;
+}
+
+Result<void> check_trusted_folder(std::string_view path) noexcept {
+  char resolved[PATH_MAX];
+  HOLDFAST_TRY(resolve(path, resolved));
+  char* name = nullptr;
+  const FileDescriptor above = HOLDFAST_TRY(open_folder_above(resolved, &name));
+  // The root itself has no name in the folder above it.
+  const FileDescriptor folder(
+      openat(above.get(), *name != '\0' ? name : ".", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat info {};
+  if (!folder || fstat(folder.get(), &info) != 0) {
+    const int code = errno;
+    return refuse(status_of(code), path, code == ENOTDIR ? "is not a folder" : "cannot be opened", code);
+  }
+  return check_folder(resolved, info);
 }
 
 Result<std::size_t> read_all(int fd, std::span<std::byte> out) noexcept {

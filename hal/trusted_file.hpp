@@ -51,6 +51,9 @@ class FileDescriptor {
 /// `file_untrusted` if it belongs to somebody else or others have access to it; `file_invalid` if the folder above is
 /// missing, or the name is something else; `permission_denied` if it cannot be made (EACCES, and EROFS as well).
 [[nodiscard]] Result<FileDescriptor> open_private_folder(std::string_view path) noexcept;
+/// Checks a folder as `open_trusted` checks those above a file, and those above it: others can then neither put a
+/// file into it nor exchange one. `file_invalid` if it is missing or no folder. Other errors as `open_trusted`.
+[[nodiscard]] Result<void> check_trusted_folder(std::string_view path) noexcept;
 
 /// Reads all of `fd` into `out` and returns the number of bytes; `file_invalid` if there are more than fit.
 [[nodiscard]] Result<std::size_t> read_all(int fd, std::span<std::byte> out) noexcept;

@@ -59,7 +59,7 @@ Result<Token> choose(const Calls& calls, const KeyUri& uri) noexcept {
   if (is_named && found.count > 1) return ambiguous(found, "these match:");
   return failure(Status::token_not_found, Layer::pkcs11, kInitialising)
       .about(is_named ? "no token in the module matches" : "the module has no blank token")
-      .with_hint("see what is there with: holdfast token list; name the one to erase by serial=");
+      .with_hint("see what is there with: holdfast token list; to erase one, name its serial= and give --erase");
 }
 
 Result<void> check_consent(const Calls& calls, const KeyUri& uri, const Token& chosen,
@@ -69,7 +69,7 @@ Result<void> check_consent(const Calls& calls, const KeyUri& uri, const Token& c
     error.detail.append("the token ");
     append_printable(error.detail, field(chosen.info.label));
     error.detail.append(" is initialised; doing it again destroys every key in it");
-    error.hint = "say explicitly that it is to be erased, or name another token";
+    error.hint = "name another token, or give --erase (erase_existing), which destroys every key on this one";
     return error;
   }
   // Two tokens with one label could be told apart by nobody who writes token= alone.
@@ -157,7 +157,8 @@ Result<Token> find_again(const Calls& calls, const KeyUri& uri, std::string_view
 
 Result<void> set_user_pin(const Calls& calls, const Token& token, const Pins& pins) noexcept {
   constexpr const char* kSetting = "setting the user PIN";
-  constexpr const char* kHalfway = "the token has its name but no user PIN yet: initialise it again, erasing it";
+  constexpr const char* kHalfway =
+      "the token has its name but no user PIN yet: initialise it again, by its serial= and with --erase";
   CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
   CK_RV code = calls.C_OpenSession(token.slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session);
   if (code != CKR_OK) return native_failure(code, kSetting).with_hint(kHalfway);

@@ -14,7 +14,7 @@
 
 namespace holdfast {
 
-/// How to reach an authority; fixed when the registrar is made.
+/// How to reach an authority; fixed when made. Files: absolute paths, to what only root and this user can change.
 struct RegistrarOptions {
   std::string
       authority_url{};    ///< authapi base; `https:`, or `http:` to a loopback address only; trailing `/` removed
@@ -75,7 +75,7 @@ class Registrar {
   /// again after a back-off with jitter (`Retry-After` is honoured up to 20 s). `timeout` bounds all of it;
   /// protocol.md §2 asks for 30 s a request. Worth handling: `authority_unavailable`, `authority_refused` (401:
   /// unknown agent or wrong clock: the detail names a clock difference of more than a minute), `sealed_answer`,
-  /// `authority_answer_invalid`, and whatever the signer answers.
+  /// `authority_answer_invalid`, `file_untrusted` for a CA or client file, and whatever the signer answers.
   [[nodiscard]] Result<TaskId> register_task(TypedSigner& signer, std::chrono::milliseconds timeout,
                                              AnswerExcerpt* excerpt = nullptr) noexcept;
 

@@ -2,6 +2,7 @@
 #include "src/identity/identity_document.hpp"
 
 #include "hal/key_device.hpp"
+#include "hal/percent_encoding.hpp"
 #include "src/registrar/authority_url.hpp"
 
 #include <algorithm>
@@ -65,25 +66,12 @@ class ObjectReader {
   std::string prefix_;
 };
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
 // Lower case with the percent signs resolved: readers of URIs differ in how lax they are, this must not be.
 std::string folded(std::string_view text) {
   std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    const bool is_escape = text[i] == '%' && i + 2 < text.size() && hex_value(lower(text[i + 1])) >= 0 &&
-                           hex_value(lower(text[i + 2])) >= 0;
-    if (is_escape) {
-      result += lower(static_cast<char>(hex_value(lower(text[i + 1])) * 16 + hex_value(lower(text[i + 2]))));
-      i += 2;
-    } else {
-      result += lower(text[i]);
-    }
+  while (!text.empty()) {
+    const char c = hal::take_octet(text).octet;
+    result += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
   return result;
 }

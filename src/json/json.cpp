@@ -149,6 +149,8 @@ std::optional<std::int64_t> Json::integer_member(std::string_view name) const {
 }
 
 Json& Json::set(std::string_view name, Json value) {
+  // The library would throw.
+  if (!value_->library.is_object()) value_->library = Library::object();
   value_->library[std::string(name)] = std::move(value.value_->library);
   return *this;
 }
@@ -160,6 +162,7 @@ void Json::remove(std::string_view name) {
   if (value_->library.is_object()) value_->library.erase(std::string(name));
 }
 Json& Json::append(Json value) {
+  if (!value_->library.is_array()) value_->library = Library::array();
   value_->library.push_back(std::move(value.value_->library));
   return *this;
 }

@@ -58,14 +58,14 @@ class Json {
   [[nodiscard]] std::optional<bool> boolean_member(std::string_view name) const;
   [[nodiscard]] std::optional<std::int64_t> integer_member(std::string_view name) const;
 
-  /// Sets a member of an object (null becomes an object); returns itself, to chain.
+  /// Sets a member (null, or a value of any other kind, gives way to an object); returns itself, to chain.
   Json& set(std::string_view name, Json value);
   Json& set(std::string_view name, std::string_view text);
   Json& set(std::string_view name, const char* text);
   Json& set(std::string_view name, bool value);
   Json& set(std::string_view name, std::int64_t value);
   void remove(std::string_view name);
-  /// Appends to an array (null becomes an array).
+  /// Appends an element (null, or a value of any other kind, gives way to an array).
   Json& append(Json value);
 
  private:

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/registrar/curl_transport.hpp"
 
+#include "hal/pipe_shield.hpp"
 #include "src/registrar/curl_error.hpp"
-#include "src/registrar/pipe_signal_block.hpp"
+#include "src/registrar/trust_files.hpp"
 
 #include <netinet/in.h>
 #include <unistd.h>
@@ -162,17 +163,17 @@ std::vector<std::string> header_lines(const HttpRequest& request, const std::str
   return lines;
 }
 
-void set_trust(Handle& handle, const RegistrarOptions& options) {
+void set_trust(Handle& handle, const TrustFiles& files) {
   handle.set(CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
   handle.set(CURLOPT_SSL_VERIFYPEER, 1L);
   handle.set(CURLOPT_SSL_VERIFYHOST, 2L);
   // Who names a CA means that one only. libcurl adds its built-in folder to a named file, so that is taken away.
-  if (!options.ca_file.empty() || !options.ca_directory.empty()) {
-    handle.set(CURLOPT_CAINFO, options.ca_file.empty() ? nullptr : options.ca_file.c_str());
-    handle.set(CURLOPT_CAPATH, options.ca_directory.empty() ? nullptr : options.ca_directory.c_str());
+  if (!files.ca_file.empty() || !files.ca_directory.empty()) {
+    handle.set(CURLOPT_CAINFO, files.ca_file.empty() ? nullptr : files.ca_file.c_str());
+    handle.set(CURLOPT_CAPATH, files.ca_directory.empty() ? nullptr : files.ca_directory.c_str());
   }
-  if (!options.client_certificate.empty()) handle.set(CURLOPT_SSLCERT, options.client_certificate);
-  if (!options.client_key.empty()) handle.set(CURLOPT_SSLKEY, options.client_key);
+  if (!files.client_certificate.empty()) handle.set(CURLOPT_SSLCERT, files.client_certificate);
+  if (!files.client_key.empty()) handle.set(CURLOPT_SSLKEY, files.client_key);
 }
 
 void set_route(Handle& handle, const RegistrarOptions& options, bool is_plain_http) {
@@ -223,6 +224,8 @@ Result<HttpResponse> CurlTransport::post(const HttpRequest& request, hal::BootTi
   const auto left =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::nanoseconds(deadline.ns - clock_.boot().ns));
   if (left.count() <= 0) return failure(Status::deadline_exceeded, Layer::http, kAsking);
+  // Each time: the registrar of an agent host lives for weeks.
+  const TrustFiles trust_files = HOLDFAST_TRY(check_trust_files(options_));
 
   Exchange exchange;
   exchange.must_be_loopback = request.url.starts_with("http:");
@@ -235,7 +238,7 @@ Result<HttpResponse> CurlTransport::post(const HttpRequest& request, hal::BootTi
   handle.set(CURLOPT_ERRORBUFFER, static_cast<void*>(message.data()));
   handle.set(CURLOPT_URL, request.url);
   set_route(handle, options_, exchange.must_be_loopback);
-  set_trust(handle, options_);
+  set_trust(handle, trust_files);
   set_time(handle, options_.connect_timeout, left);
   handle.set(CURLOPT_USERAGENT, user_agent_);
   handle.set(CURLOPT_HTTPHEADER, headers.first());
@@ -252,7 +255,7 @@ Result<HttpResponse> CurlTransport::post(const HttpRequest& request, hal::BootTi
 
   CURLcode outcome = CURLE_OK;
   {
-    const PipeSignalBlock block;
+    const hal::PipeShield shield;
     outcome = handle.perform();
   }
   if (exchange.is_out_of_memory) return failure(Status::resource_exhausted, Layer::http, kAsking).about("memory");

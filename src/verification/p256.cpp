@@ -6,31 +6,48 @@
 #include <nettle/ecc.h>
 #include <nettle/ecdsa.h>
 
-#include <algorithm>
+#include <cstring>
+#include <limits>
 
 // Nettle's lower layer, because it takes caller's scratch: 97 µs and no heap call, where libcrypto makes 22 and
 // mbedTLS thousands, and BearSSL, which makes none, takes 642 µs.
 namespace holdfast {
 namespace {
 
-static_assert(sizeof(mp_limb_t) == sizeof(std::uint64_t) && GMP_NAIL_BITS == 0, "limbs are 64-bit words");
-
 constexpr std::size_t kNumberSize = 32;
-// 244 limbs in nettle 3.8; `prepare` compares with what the library at hand asks for.
-constexpr std::size_t kScratchLimbs = 384;
+constexpr std::size_t kLimbsPerNumber = kNumberSize / sizeof(mp_limb_t);
+// 244 limbs of 64 bits in nettle 3.8; `prepare` compares with what the library at hand asks for.
+constexpr std::size_t kScratchLimbs = 3072 / sizeof(mp_limb_t);
+
+static_assert(GMP_NAIL_BITS == 0 && std::numeric_limits<mp_limb_t>::digits == 8 * sizeof(mp_limb_t) &&
+                  kNumberSize % sizeof(mp_limb_t) == 0,
+              "every bit of a limb counts, and a number is a whole count of them");
 
 const ecc_curve* curve() noexcept { return nettle_get_secp_256r1(); }
 
-void read_number(std::span<const std::byte, kNumberSize> bytes, mp_limb_t* words) noexcept {
-  for (std::size_t word = 0; word < kNumberSize / sizeof(mp_limb_t); ++word) {
-    mp_limb_t value = 0;
-    const std::size_t first = kNumberSize - (word + 1) * sizeof(mp_limb_t);
-    for (const std::byte b : bytes.subspan(first, sizeof(mp_limb_t))) {
-      value = value << 8U | std::to_integer<mp_limb_t>(b);
+// Least significant limb first.
+template <typename Limb>
+constexpr std::array<Limb, kNumberSize / sizeof(Limb)> limbs_of(
+    std::span<const std::byte, kNumberSize> big_endian) noexcept {
+  std::array<Limb, kNumberSize / sizeof(Limb)> limbs{};
+  for (std::size_t i = 0; i < limbs.size(); ++i) {
+    for (const std::byte b : big_endian.subspan(kNumberSize - (i + 1) * sizeof(Limb), sizeof(Limb))) {
+      limbs[i] = static_cast<Limb>(limbs[i] << 8U | std::to_integer<Limb>(b));
     }
-    words[word] = value;
   }
+  return limbs;
 }
+
+// Both sizes of limb on whichever machine this is compiled: amd64 and arm64 have the one, armhf and i386 the other.
+constexpr bool are_limbs_right() noexcept {
+  std::array<std::byte, kNumberSize> number{};
+  for (std::size_t i = 0; i < number.size(); ++i) number[i] = static_cast<std::byte>(i + 1);
+  const auto small = limbs_of<std::uint32_t>(number);
+  const auto large = limbs_of<std::uint64_t>(number);
+  return small.size() == 8 && small[0] == 0x1D1E1F20 && small[7] == 0x01020304 && large.size() == 4 &&
+         large[0] == 0x191A1B1C1D1E1F20 && large[3] == 0x0102030405060708;
+}
+static_assert(are_limbs_right());
 
 class Integer {
  public:
@@ -67,7 +84,7 @@ class Point {
 Result<P256Verifier> P256Verifier::prepare(std::span<const std::byte, kP256PointSize> point) noexcept {
   constexpr const char* doing = "preparing a P-256 public key";
   if (ecc_ecdsa_verify_itch(curve()) > static_cast<mp_size_t>(kScratchLimbs) ||
-      ecc_size_a(curve()) != static_cast<mp_size_t>(2 * kWordsPerNumber)) {
+      ecc_size_a(curve()) != static_cast<mp_size_t>(2 * kLimbsPerNumber)) {
     return failure(Status::scheme_unsupported, Layer::verification, doing)
         .about("this version of nettle asks for more memory than is set aside");
   }
@@ -77,19 +94,18 @@ Result<P256Verifier> P256Verifier::prepare(std::span<const std::byte, kP256Point
     return failure(Status::invalid_argument, Layer::verification, doing).about("the point is not on the curve");
   }
   P256Verifier verifier;
-  std::copy_n(prepared.limbs(), verifier.point_.size(), verifier.point_.begin());
+  static_assert(sizeof verifier.point_ == 2 * kLimbsPerNumber * sizeof(mp_limb_t));
+  std::memcpy(verifier.point_.data(), prepared.limbs(), verifier.point_.size());
   return verifier;
 }
 
 bool P256Verifier::verify(std::span<const std::byte, kSha256Size> digest,
                           std::span<const std::byte, kSignatureSize> signature) const noexcept {
-  std::array<mp_limb_t, kWordsPerNumber> r{};
-  std::array<mp_limb_t, kWordsPerNumber> s{};
+  const auto r = limbs_of<mp_limb_t>(signature.first<kNumberSize>());
+  const auto s = limbs_of<mp_limb_t>(signature.last<kNumberSize>());
   std::array<mp_limb_t, kScratchLimbs> scratch;  // NOLINT: nettle writes before it reads
-  std::array<mp_limb_t, 2 * kWordsPerNumber> point{};
-  std::ranges::copy(point_, point.begin());
-  read_number(signature.first<kNumberSize>(), r.data());
-  read_number(signature.last<kNumberSize>(), s.data());
+  std::array<mp_limb_t, 2 * kLimbsPerNumber> point{};
+  std::memcpy(point.data(), point_.data(), point_.size());
   return ecc_ecdsa_verify(curve(), point.data(), digest.size(), reinterpret_cast<const std::uint8_t*>(digest.data()),
                           r.data(), s.data(), scratch.data()) != 0;
 }

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <span>
 
 namespace holdfast {
@@ -28,10 +27,9 @@ class P256Verifier {
                             std::span<const std::byte, kSignatureSize> signature) const noexcept;
 
  private:
-  static constexpr std::size_t kWordsPerNumber = 4;  // 256 bits, least significant word first
-
   P256Verifier() noexcept = default;
-  std::array<std::uint64_t, 2 * kWordsPerNumber> point_{};  // x, y as nettle keeps them
+  std::array<std::byte, 64>
+      point_{};  // x, y in limbs as nettle keeps them: of 32 or 64 bits, as this machine has them
 };
 
 }  // namespace holdfast

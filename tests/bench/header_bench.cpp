@@ -8,7 +8,9 @@
 #include "src/verification/signature.hpp"
 #include "tests/bench/heap_calls.hpp"
 #include "tests/bench/raw_token.hpp"
+#include "tests/bench/required.hpp"
 #include "tests/bench/rounds.hpp"
+#include "tests/bench/table.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 #include <sodium.h>
@@ -27,13 +29,6 @@ using namespace std::chrono_literals;
 
 constexpr auto kTimeout = 10s;
 constexpr std::size_t kReusedBlock = 4000;
-
-template <typename T>
-T require(Result<T>&& result) {
-  if (result) return std::move(result).value();
-  std::array<char, 512> text{};
-  throw std::runtime_error(std::string(write_message(result.error(), text)));
-}
 
 /// A SoftHSM token in a temporary folder with one key of each scheme; the process is pointed at it.
 class BenchToken {
@@ -91,10 +86,6 @@ void make_headers(Signer& signer, Freshness freshness, std::size_t n) {
   static const TaskId task = require(TaskId::parse("task-0123456789abcdef"));
   std::array<char, kMaxAuthorizationSize> out;  // NOLINT: written before it is read
   for (std::size_t i = 0; i < n; ++i) (void)require(signer.authorization(task, kTimeout, out, freshness));
-}
-
-void print(const char* what, const Estimate& estimate, const char* unit) {
-  std::printf("| %-58s | %9.3f | %9.3f – %9.3f | %s |\n", what, estimate.median, estimate.low, estimate.high, unit);
 }
 
 void measure(const BenchToken& token, Scheme scheme, std::size_t rounds) {
@@ -160,7 +151,7 @@ void measure(const BenchToken& token, Scheme scheme, std::size_t rounds) {
                       std::max<std::size_t>(rounds / 4, 10));
 
   std::printf("\n### %s on SoftHSM, %zu rounds\n\n", scheme == Scheme::ed25519 ? "Ed25519" : "ES256", rounds);
-  std::puts("| what | median | 95 % interval | unit |\n| --- | --- | --- | --- |");
+  print_head();
   print("raw C_SignInit + C_Sign", single.time("raw"), "ns (this machine, this minute)");
   print("our share of a fresh header: header − raw − verification", single.difference("fresh", {"raw", "verify"}),
         "ns");

@@ -17,6 +17,8 @@ double since(Steady::time_point start) {
   return std::chrono::duration<double, std::nano>(Steady::now() - start).count();
 }
 
+}  // namespace
+
 Estimate estimate(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const auto count = static_cast<double>(values.size());
@@ -25,8 +27,6 @@ Estimate estimate(std::vector<double> values) {
   const auto at = [&](double rank) { return values[static_cast<std::size_t>(std::clamp(rank, 0.0, count - 1.0))]; };
   return {at(count / 2), at(count / 2 - reach - 1), at(count / 2 + reach)};
 }
-
-}  // namespace
 
 Rounds::Rounds(std::vector<Case> cases, std::size_t rounds) : cases_(std::move(cases)), samples_(cases_.size()) {
   for (const Case& each : cases_) each.run(each.block);  // warm up

@@ -20,6 +20,7 @@ struct Estimate {
   double low = 0;
   double high = 0;
 };
+[[nodiscard]] Estimate estimate(std::vector<double> values);
 
 /// Nanoseconds per operation of every case in every round.
 ///

@@ -9,7 +9,9 @@
 #include "hal/registry.hpp"
 #include "src/verification/signature.hpp"
 #include "tests/bench/heap_calls.hpp"
+#include "tests/bench/required.hpp"
 #include "tests/bench/rounds.hpp"
+#include "tests/bench/table.hpp"
 #include "tests/support/swtpm.hpp"
 #include "tests/support/tcti_shim.hpp"
 
@@ -20,7 +22,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -32,12 +33,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kBlock = 20;
-
-template <typename T>
-T require(Result<T>&& result) {
-  if (result) return std::move(result).value();
-  throw std::runtime_error(test::told(result.error()));
-}
 
 void require(TSS2_RC code, const char* what) {
   if (code != TSS2_RC_SUCCESS) throw std::runtime_error(std::string(what) + " answered " + std::to_string(code));
@@ -69,16 +64,6 @@ Sample measure(const Shim& shim, const std::function<void()>& once) {
   });
   return {total / kBlock, static_cast<double>(shim.control->nanoseconds - below) / kBlock,
           static_cast<double>(shim.control->commands - commands) / kBlock};
-}
-
-// The median's 95 % interval by order statistics, without any word on the distribution.
-void print(const char* what, std::vector<double> values, const char* unit) {
-  std::ranges::sort(values);
-  const double n = static_cast<double>(values.size());
-  const auto spread = static_cast<std::size_t>(0.98 * std::sqrt(n));
-  const std::size_t middle = values.size() / 2;
-  std::printf("| %-66s | %9.2f | %9.2f – %9.2f | %s |\n", what, values[middle],
-              values[middle - std::min(middle, spread)], values[std::min(values.size() - 1, middle + spread)], unit);
 }
 
 /// ESYS with a P-256 signing key under a P-256 primary, through the same TCTI.
@@ -241,15 +226,16 @@ void compare(const Shim& shim, const std::string& shim_path, bool has_auth_value
 
   std::printf("\n### ES256 on swtpm, %s, %zu rounds\n\n",
               has_auth_value ? "auth value: a salted session for each signature" : "empty auth", rounds);
-  std::puts("| what | median | 95 % interval | unit |\n| --- | --- | --- | --- |");
-  print("our share of a fresh header: header − its bytes in the TCTI − verification", fresh.share, "µs");
-  print("the header's bytes in the TCTI", fresh.below, "µs (this machine, this minute)");
-  print("verification", verification, "µs");
-  print("ESYS' share of the same commands", other.share, "µs");
-  print("ESYS, whole / our header, whole", ratio(other.total, fresh.total), "×");
+  print_head();
+  print("our share of a fresh header: header − its bytes in the TCTI − verification", estimate(fresh.share), "µs");
+  print("the header's bytes in the TCTI", estimate(fresh.below), "µs (this machine, this minute)");
+  print("verification", estimate(verification), "µs");
+  print("ESYS' share of the same commands", estimate(other.share), "µs");
+  print("ESYS, whole / our header, whole", estimate(ratio(other.total, fresh.total)), "×");
   if (has_auth_value) {
-    print("ESYS' share with a session that is kept", other_kept.share, "µs");
-    print("ESYS with a session that is kept / our header, whole", ratio(other_kept.total, fresh.total), "×");
+    print("ESYS' share with a session that is kept", estimate(other_kept.share), "µs");
+    print("ESYS with a session that is kept / our header, whole", estimate(ratio(other_kept.total, fresh.total)),
+          "×");
   }
   std::printf("\nCommands for each: ours %g, ESYS %g.\n", fresh.commands, other.commands);
 

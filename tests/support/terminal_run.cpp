@@ -11,6 +11,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 
@@ -20,11 +21,23 @@ namespace {
 class TerminalChild {
  public:
   explicit TerminalChild(const std::function<bool()>& body) {
+    if (pipe(begin_) != 0) throw std::runtime_error("no pipe");
     child_ = forkpty(&terminal_, nullptr, nullptr, nullptr);
     if (child_ < 0) throw std::runtime_error("no pseudo terminal");
-    if (child_ == 0) _exit(body() ? 0 : 1);
+    if (child_ == 0) {
+      // Not before its parent knows the settings.
+      char go = 0;
+      if (read(begin_[0], &go, 1) != 1) _exit(1);
+      close(begin_[0]);
+      close(begin_[1]);
+      _exit(body() ? 0 : 1);
+    }
+    has_settings_ = tcgetattr(terminal_, &settings_) == 0;
+    if (write(begin_[1], "g", 1) != 1) throw std::runtime_error("no pipe");
   }
-  ~TerminalChild() { close(terminal_); }
+  ~TerminalChild() {
+    for (const int fd : {terminal_, begin_[0], begin_[1]}) close(fd);
+  }
   TerminalChild(const TerminalChild&) = delete;
   TerminalChild& operator=(const TerminalChild&) = delete;
 
@@ -58,6 +71,7 @@ class TerminalChild {
     while (!has_ended()) show_for(10);
     show_for(0);
     run_.is_echo_on_after = is_echo_on();  // the settings live on while this end is open
+    run_.is_restored = has_settings_ && are_settings_as_before();
     if (WIFEXITED(status_)) run_.exit_code = WEXITSTATUS(status_);
     if (WIFSIGNALED(status_)) run_.ended_by = WTERMSIG(status_);
     return run_;
@@ -76,6 +90,12 @@ class TerminalChild {
     termios settings{};
     return tcgetattr(terminal_, &settings) == 0 && (settings.c_lflag & ECHO) != 0;
   }
+  [[nodiscard]] bool are_settings_as_before() const {
+    termios now{};
+    return tcgetattr(terminal_, &now) == 0 && now.c_iflag == settings_.c_iflag && now.c_oflag == settings_.c_oflag &&
+           now.c_cflag == settings_.c_cflag && now.c_lflag == settings_.c_lflag &&
+           std::ranges::equal(now.c_cc, settings_.c_cc);
+  }
   bool has_ended() {
     if (!has_ended_) has_ended_ = waitpid(child_, &status_, WNOHANG) == child_;
     return has_ended_;
@@ -92,6 +112,9 @@ class TerminalChild {
 
   pid_t child_ = -1;
   int terminal_ = -1;
+  int begin_[2] = {-1, -1};
+  termios settings_{};
+  bool has_settings_ = false;
   int status_ = 0;
   bool has_ended_ = false;
   std::size_t looked_at_ = 0;

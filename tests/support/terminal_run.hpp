@@ -14,6 +14,7 @@ struct TerminalRun {
   std::string shown;                ///< all that came on the terminal
   bool is_echo_off_before = false;  ///< while the last question stood
   bool is_echo_on_after = false;    ///< when the child was gone
+  bool is_restored = false;         ///< every setting was then as before the child began
 };
 
 /// Runs `body` in a child whose controlling terminal is a new pseudo terminal. Each question is taken to end in ": ";

@@ -18,7 +18,10 @@ constexpr std::size_t kMaxBodySize = std::size_t{64} * 1024;
 // How much of a body that is too long is still read, so that the client reads our answer instead of a reset.
 constexpr std::size_t kMaxDrainedSize = std::size_t{1024} * 1024;
 constexpr std::size_t kMaxPathSize = 1024;
-constexpr std::size_t kThreads = 8;
+// Each connection holds one of these until it is answered. The library (0.11) bounds every single read, not the
+// headers as a whole, so whoever sends a byte now and then keeps his: there are more of them than a few slow clients
+// take.
+constexpr std::size_t kThreads = 64;
 constexpr time_t kIoTimeoutSeconds = 5;
 constexpr std::chrono::seconds kBodyTimeout{10};
 

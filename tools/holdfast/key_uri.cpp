@@ -1,49 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/key_uri.hpp"
 
+#include "hal/percent_encoding.hpp"
+
 #include <algorithm>
 
 namespace holdfast::tool {
 namespace {
 
-std::optional<unsigned> digit(char c) {
-  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
-  if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A' + 10);
-  return std::nullopt;
-}
-
 Result<std::string> decoded(std::string_view text) {
   std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    const std::optional<unsigned> high = i + 2 < text.size() ? digit(text[i + 1]) : std::nullopt;
-    const std::optional<unsigned> low = i + 2 < text.size() ? digit(text[i + 2]) : std::nullopt;
-    if (!high || !low) {
+  while (!text.empty()) {
+    const hal::DecodedOctet octet = hal::take_octet(text);
+    if (octet.kind == hal::DecodedOctet::Kind::malformed) {
       return failure(Status::invalid_uri, Layer::core, "reading the key URI")
           .about("a % without two hexadecimal digits");
     }
-    out += static_cast<char>(*high * 16 + *low);
-    i += 2;
+    out += octet.octet;
   }
   return out;
 }
 
 // Everything but RFC 3986's unreserved characters and those of `also`, which stand for themselves at that place.
 std::string encoded(std::string_view text, std::string_view also) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string out;
   for (const char c : text) {
-    const bool is_unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                               std::string_view("-._~").find(c) != std::string_view::npos;
+    const bool is_unreserved = hal::is_alphanumeric(c) || std::string_view("-._~").find(c) != std::string_view::npos;
     if (is_unreserved || also.find(c) != std::string_view::npos) {
       out += c;
     } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += {'%', kDigits[byte >> 4U], kDigits[byte & 15U]};
+      out += hal::percent_encoded(static_cast<std::byte>(c)).view();
     }
   }
   return out;

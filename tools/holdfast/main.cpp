@@ -37,10 +37,14 @@ int answer(holdfast::tool::Terminal& terminal, const std::vector<std::string>& a
 int main(int argc, char** argv) {
   holdfast::tool::set_up_process();
   holdfast::tool::Terminal terminal;
+  int code = 0;
   try {
     const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
-    return terminal.finish(answer(terminal, arguments));
+    code = terminal.finish(answer(terminal, arguments));
   } catch (const std::exception&) {  // nothing here throws but the allocator
-    return terminal.fail(holdfast::failure(holdfast::Status::resource_exhausted, holdfast::Layer::core, "running"));
+    code = terminal.fail(holdfast::failure(holdfast::Status::resource_exhausted, holdfast::Layer::core, "running"));
   }
+  // By now everything is closed and wiped, and the terminal is as it was.
+  if (terminal.interrupted_by() != 0) holdfast::tool::end_by_signal(terminal.interrupted_by());
+  return code;
 }

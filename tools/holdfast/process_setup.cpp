@@ -34,4 +34,17 @@ void set_up_process() noexcept {
   umask(umask(0) | (S_IWGRP | S_IWOTH));
 }
 
+void end_by_signal(int signal) noexcept {
+  constexpr int kSignalBase = 128;
+  struct sigaction plain {};
+  plain.sa_handler = SIG_DFL;
+  sigaction(signal, &plain, nullptr);
+  sigset_t one;
+  sigemptyset(&one);
+  sigaddset(&one, signal);
+  pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+  raise(signal);
+  _exit(kSignalBase + signal);  // not reached: each of the signals ends a process
+}
+
 }  // namespace holdfast::tool

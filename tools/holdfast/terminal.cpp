@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/terminal.hpp"
 
+#include "hal/terminal_prompt.hpp"
 #include "hal/trusted_file.hpp"
 
 #include <errno.h>
@@ -163,6 +164,7 @@ int Terminal::fail(const Error& error) {
   std::array<char, 1024> buffer{};
   const std::string_view message = write_message(error, buffer);
   const std::string_view hint = hint_of(error);
+  interrupted_by_ = hal::interrupting_signal(error);
   if (is_json_) {
     Json body = error_json(status_name(error.status), message, hint);
     body.set("layer", layer_name(error.layer));
@@ -173,6 +175,8 @@ int Terminal::fail(const Error& error) {
     if (!answer_.empty()) body.set("answer", answer_);
     if (!done_.empty()) body.set("done", done_);
     write_all(STDERR_FILENO, Json::object().set("error", body).dump() + "\n");
+  } else if (interrupted_by_ != 0) {
+    if (!done_.empty()) say("note", "", "done before it was interrupted: " + done_);
   } else {
     say("error", "\x1b[1;31m", message);
     if (!answer_.empty()) say("note", "", "the authority answered: " + answer_);

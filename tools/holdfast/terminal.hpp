@@ -63,8 +63,11 @@ class Terminal {
   void remember_answer(std::string_view excerpt);
   /// What is done and stays done: said with whatever fails after it, the writing of the result included.
   void remember_done(std::string_view done) { done_ = done; }
-  /// Says what failed and what to do about it, and returns the exit code.
+  /// Says what failed and what to do about it, and returns the exit code. To a person who pressed Ctrl-C at a
+  /// question it says only what stays done.
   int fail(const Error& error);
+  /// The signal whose key, or which itself, ended the question that the command has failed of; 0 if none did.
+  [[nodiscard]] int interrupted_by() const { return interrupted_by_; }
   int fail_use(std::string_view error, std::string_view hint);
   /// `invalid_argument` if there is no controlling terminal to ask on.
   [[nodiscard]] Result<void> require_person();
@@ -81,6 +84,7 @@ class Terminal {
   bool is_quiet_ = false;
   bool is_coloured_ = false;
   bool is_person_watching_ = false;
+  int interrupted_by_ = 0;
   std::string results_;
   std::string answer_;
   std::string done_;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <thread>
 
 namespace holdfast::test {
@@ -106,6 +107,33 @@ TEST_F(LimitsTest, ServesOthersWhileSomeConnectionsSayNothing) {
   for (int i = 0; i < 6; ++i) silent.push_back(connect_raw());
   EXPECT_EQ(call({"GET", authority_.origin() + "/healthz", {}, {}, {}}).status, 200);
   for (const int fd : silent) close(fd);
+}
+
+TEST_F(LimitsTest, ServesOthersWhileManyHeadersComeSlowly) {
+  constexpr int kSlowClients = 48;
+  std::vector<int> slow;
+  for (int i = 0; i < kSlowClients; ++i) {
+    slow.push_back(connect_raw());
+    const std::string_view begin = "GET /healthz HTTP/1.1\r\nX-Slow: ";
+    EXPECT_EQ(send(slow.back(), begin.data(), begin.size(), MSG_NOSIGNAL), static_cast<ssize_t>(begin.size()));
+  }
+  std::atomic<bool> is_over{false};
+  std::thread drip([&] {
+    while (!is_over) {
+      for (const int fd : slow) (void)send(fd, "a", 1, MSG_NOSIGNAL);
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    }
+  });
+  EXPECT_EQ(call({"GET", authority_.origin() + "/healthz", {}, {}, {}}).status, 200);
+  int held = 0;
+  for (const int fd : slow) {
+    char byte = 0;
+    if (recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN) ++held;
+  }
+  is_over = true;
+  drip.join();
+  for (const int fd : slow) close(fd);
+  EXPECT_EQ(held, kSlowClients) << "nobody was sent away for another's sake";
 }
 
 TEST_F(LimitsTest, AnswersManyAtOnce) {

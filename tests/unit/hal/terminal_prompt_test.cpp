@@ -5,10 +5,10 @@
 
 #include <gtest/gtest.h>
 
-#include <errno.h>
 #include <signal.h>
 
 #include <array>
+#include <utility>
 
 namespace holdfast::hal {
 namespace {
@@ -57,11 +57,45 @@ TEST(TerminalPrompt, ASignalThatTheHostHandlesInterruptsTheQuestion) {
     signal(SIGTERM, [](int) {});
     std::array<std::byte, 8> room{};
     const auto size = ask_on_terminal("Secret", kSecret, room);
-    return size.status() == Status::permission_denied && size.error().native == EINTR &&
-           std::string_view(size.error().native_name) == "EINTR";
+    return size.status() == Status::permission_denied && size.error().native == SIGTERM &&
+           std::string_view(size.error().native_name) == "SIGTERM" && interrupting_signal(size.error()) == SIGTERM;
   });
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_TRUE(run.is_echo_on_after);
+}
+
+TEST(TerminalPrompt, TheKeysForSignalsInterruptTheQuestionWithoutRaisingOne) {
+  for (const auto& [keys, signal] : {std::pair{"ab\x03", SIGINT}, std::pair{"ab\x1c", SIGQUIT}}) {
+    const auto run = test::run_on_terminal({keys}, [signal = signal] {
+      std::array<std::byte, 8> room{};
+      const auto size = ask_on_terminal("Secret", kSecret, room);
+      return size.status() == Status::permission_denied && interrupting_signal(size.error()) == signal;
+    });
+    EXPECT_EQ(run.exit_code, 0) << signal;
+    EXPECT_TRUE(run.is_restored) << signal;
+  }
+}
+
+// A session leader without a parent in its session cannot be stopped, so here the stop has no effect.
+TEST(TerminalPrompt, AfterAStopTheQuestionIsAskedAgain) {
+  const auto run = test::run_on_terminal({"ab\x1a", "cd\n"}, [] {
+    std::array<std::byte, 8> room{};
+    return answer(room) == "cd";
+  });
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_TRUE(run.is_restored);
+  EXPECT_EQ(run.shown, "Secret: \r\nSecret: \r\n");
+}
+
+TEST(TerminalPrompt, OtherErrorsAreOfNoSignal) {
+  EXPECT_EQ(interrupting_signal(failure(Status::pin_required, Layer::system, "x")), 0);
+  Error error = failure(Status::pin_required, Layer::system, "x");
+  error.native = SIGINT;
+  error.native_name = "EINTR";
+  EXPECT_EQ(interrupting_signal(error), 0);
+  error.native_name = "SIGINT";
+  error.layer = Layer::pkcs11;
+  EXPECT_EQ(interrupting_signal(error), 0);
 }
 
 }  // namespace

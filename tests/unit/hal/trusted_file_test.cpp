@@ -109,6 +109,23 @@ TEST(TrustedFile, NamesAMissingOrRelativePath) {
   EXPECT_EQ(open_trusted(std::string_view("/tmp\0/x", 7), FilePrivacy::readable).status(), Status::file_invalid);
 }
 
+TEST(TrustedFolder, OthersMayNotWriteToItNorToWhatLeadsThere) {
+  const TemporaryFolder folder;
+  const std::string inner = folder.file("inner");
+  ASSERT_EQ(mkdir(inner.c_str(), 0755), 0);
+  EXPECT_TRUE(check_trusted_folder(inner));
+  EXPECT_TRUE(check_trusted_folder(inner + "/"));
+  EXPECT_TRUE(check_trusted_folder("/"));
+  ASSERT_EQ(chmod(inner.c_str(), 0775), 0);
+  EXPECT_EQ(check_trusted_folder(inner).error().detail.view(), inner + " is a folder that others may write to");
+  ASSERT_EQ(chmod(inner.c_str(), 0755), 0);
+  ASSERT_EQ(chmod(folder.path().c_str(), 0777), 0);
+  EXPECT_EQ(check_trusted_folder(inner).error().detail.view(),
+            folder.path() + " is a folder that others may write to");
+  EXPECT_EQ(check_trusted_folder("/nonexistent").status(), Status::file_invalid);
+  EXPECT_EQ(check_trusted_folder("relative").status(), Status::file_untrusted);
+}
+
 TEST(ReadAll, RefusesMoreThanFits) {
   const TemporaryFolder folder;
   const auto file = open_trusted(folder.write("f", "12345"), FilePrivacy::readable);

@@ -35,6 +35,19 @@ TEST(Json, SettingAMemberAgainKeepsItsPlace) {
   EXPECT_EQ(json.dump(), R"({"b":"new","c":3})");
 }
 
+TEST(Json, SettingAMemberHoldsWhateverTheValueWas) {
+  for (const char* text : {"null", "\"text\"", "7", "true", "[1,2]", R"({"a":1})"}) {
+    Json json = *Json::parse(text);
+    json.set("a", "2");
+    EXPECT_EQ(json.dump(), R"({"a":"2"})") << text;
+  }
+  for (const char* text : {"null", "\"text\"", "7", R"({"a":1})"}) {
+    Json json = *Json::parse(text);
+    json.append(Json::integer(2));
+    EXPECT_EQ(json.dump(), "[2]") << text;
+  }
+}
+
 TEST(Json, ReadsBackWhatItWrites) {
   const std::string text = R"({"a":[1,true,null,"é\n\u0001"],"b":{"c":"\"\\"}})";
   const auto json = Json::parse(text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/registrar/curl_transport.hpp"
 
+#include "tests/support/temporary_folder.hpp"
 #include "tests/unit/registrar/virtual_clock.hpp"
 
 #include <gmock/gmock.h>
@@ -8,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/stat.h>
 
 #include <cstdarg>
 #include <map>
@@ -149,23 +151,36 @@ TEST_F(CurlTransportTest, SetsWhatKeepsTheRequestSafe) {
 }
 
 TEST_F(CurlTransportTest, ANamedCaReplacesTheSystems) {
-  options_.ca_file = "/ca.pem";
+  const test::TemporaryFolder folder;
+  options_.ca_file = folder.write("ca.pem", "");
   ASSERT_TRUE(post());
-  EXPECT_EQ(fake.texts[CURLOPT_CAINFO], "/ca.pem");
+  EXPECT_EQ(fake.texts[CURLOPT_CAINFO], options_.ca_file);
   EXPECT_EQ(fake.texts[CURLOPT_CAPATH], "(null)");
   options_.ca_file.clear();
-  options_.ca_directory = "/ca";
+  options_.ca_directory = folder.path();
   ASSERT_TRUE(post());
   EXPECT_EQ(fake.texts[CURLOPT_CAINFO], "(null)");
-  EXPECT_EQ(fake.texts[CURLOPT_CAPATH], "/ca");
+  EXPECT_EQ(fake.texts[CURLOPT_CAPATH], folder.path());
 }
 
 TEST_F(CurlTransportTest, AClientCertificateIsPassedOn) {
-  options_.client_certificate = "/client.pem";
-  options_.client_key = "/client.key";
+  const test::TemporaryFolder folder;
+  options_.client_certificate = folder.write("client.pem", "");
+  options_.client_key = folder.write("client.key", "");
   ASSERT_TRUE(post());
-  EXPECT_EQ(fake.texts[CURLOPT_SSLCERT], "/client.pem");
-  EXPECT_EQ(fake.texts[CURLOPT_SSLKEY], "/client.key");
+  EXPECT_EQ(fake.texts[CURLOPT_SSLCERT], options_.client_certificate);
+  EXPECT_EQ(fake.texts[CURLOPT_SSLKEY], options_.client_key);
+}
+
+TEST_F(CurlTransportTest, AFileOthersMayWriteIsRefusedBeforeEachRequest) {
+  const test::TemporaryFolder folder;
+  options_.ca_file = folder.write("ca.pem", "");
+  ASSERT_TRUE(post());
+  ASSERT_EQ(chmod(options_.ca_file.c_str(), 0666), 0);
+  fake.setopt_calls = 0;
+  EXPECT_EQ(post().status(), Status::file_untrusted);
+  EXPECT_EQ(fake.setopt_calls, 0);
+  EXPECT_EQ(fake.handles, 0);
 }
 
 TEST_F(CurlTransportTest, AProxyIsUsedOnlyWhenAskedForAndNeverForHttp) {

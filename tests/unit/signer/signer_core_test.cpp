@@ -1,98 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/signer/signer_core.hpp"
-
-#include "holdfast/verifier.hpp"
-
-#include "hal/fake/clock.hpp"
-#include "hal/fake/device.hpp"
 #include "tests/support/child_process.hpp"
+#include "tests/unit/signer/signer_core_fixture.hpp"
 
-#include <gtest/gtest.h>
-
-#include <algorithm>
-#include <array>
 #include <atomic>
-#include <memory>
-#include <string>
 #include <thread>
 #include <vector>
 
-namespace holdfast {
+namespace holdfast::test {
 namespace {
-
-using namespace std::chrono_literals;
-using hal::fake::Call;
-using hal::fake::FakeClock;
-using hal::fake::FakeDevice;
-using hal::fake::FakeToken;
-using hal::fake::kVectorTime;
-using hal::fake::Secret;
-using hal::fake::SignatureFault;
-using hal::fake::TokenReturn;
-
-constexpr auto kTimeout = 10s;
-constexpr std::string_view kVector1 =
-    "AgentAssertion eyJhZ2VudF9ydW50aW1lX2lkIjoiYWdlbnQtMTIzIiwic2lnbmF0dXJlIjoiemlRWUlMejZPMi9odVg4MWdBSjdVOGcwSkw3"
-    "SXJBU000ZWJJTkpZWE5SdGY1V1BrZW5lZmVYaDNIckVaM2lIZlk4aE1pWUE0Q1ZoS2wwNytmOXlKQkE9PSIsInRhc2tfaWQiOiJ0YXNrLTEyMyIs"
-    "InRpbWVzdGFtcCI6IjIwMjYtMDQtMjBUMDA6MDA6MDBaIn0";
-
-Secret secret_of(unsigned char byte) {
-  Secret secret;
-  secret.fill(static_cast<std::byte>(byte));
-  return secret;
-}
-
-class SignerCoreTest : public testing::Test {
- protected:
-  struct Answer {
-    Status status = Status::ok;
-    std::string header{};
-    std::string detail{};
-    bool is_wiped = false;
-  };
-
-  SignerCoreTest() { key_ = token_.put_key("agent", Scheme::ed25519, secret_of(7)).value(); }
-
-  SignerCore::Settings settings() const { return {.runtime_id = RuntimeId::parse("agent-123").value()}; }
-
-  SignerCore& open(const SignerCore::Settings& settings, std::uint16_t sessions = 4) {
-    core_.reset();
-    device_ = FakeDevice::open(token_, {.label = "agent", .sessions = sessions}).value();
-    core_ = std::make_unique<SignerCore>(*device_, clock_, SignerCore::prepare(*device_, clock_, settings).value());
-    return *core_;
-  }
-  SignerCore& open() { return open(settings()); }
-  Status refusal_to_open(const SignerCore::Settings& settings) {
-    device_ = FakeDevice::open(token_, {.label = "agent"}).value();
-    return SignerCore::prepare(*device_, clock_, settings).status();
-  }
-
-  static Answer ask(SignerCore& core, const TaskId& task, std::chrono::nanoseconds timeout = kTimeout,
-                    Freshness freshness = Freshness::reuse) {
-    std::array<char, kMaxAuthorizationSize> out;
-    out.fill('#');
-    const auto size = core.authorization(task, timeout, out, freshness);
-    if (size) return {.header = std::string(out.data(), *size)};
-    return {.status = size.status(),
-            .detail = std::string(size.error().detail.view()),
-            .is_wiped = std::ranges::all_of(out, [](char c) { return c == '\0'; })};
-  }
-  Answer ask(Freshness freshness = Freshness::reuse) { return ask(*core_, task_, kTimeout, freshness); }
-
-  static bool is_valid(const std::string& header, const PublicKey& key, WallSeconds now) {
-    const auto parsed = parse_authorization(header);
-    return parsed && parsed->runtime_id.view() == "agent-123" &&
-           verify_assertion(*parsed, key, {.now = now, .seconds = 0});
-  }
-  std::uint64_t signatures() { return token_.script().calls(Call::sign); }
-
-  FakeClock clock_;
-  FakeToken token_{clock_};
-  PublicKey key_;
-  hal::DevicePtr device_{nullptr, [](hal::KeyDevice*) noexcept {}};
-  std::unique_ptr<SignerCore> core_;
-  const TaskId task_ = TaskId::parse("task-123").value();
-};
 
 TEST_F(SignerCoreTest, Vector1ComesOutByteForByte) {
   open();
@@ -339,127 +254,6 @@ TEST_F(SignerCoreTest, EveryFailureAtEveryCallLeavesNothingBehind) {
   EXPECT_TRUE(token_.ledger().is_balanced());
 }
 
-TEST_F(SignerCoreTest, ManyThreadsOneSignature) {
-  constexpr std::size_t kThreads = 8;
-  open();
-  token_.hang();
-  std::array<Answer, kThreads> answers;
-  std::vector<std::thread> threads;
-  for (Answer& answer : answers) threads.emplace_back([&] { answer = ask(*core_, task_); });
-  clock_.await_blocked(kThreads);
-  token_.release();
-  for (std::thread& thread : threads) thread.join();
-  for (const Answer& answer : answers) EXPECT_EQ(answer.header, kVector1);
-  EXPECT_EQ(signatures(), 1U);
-  EXPECT_EQ(core_->counters().headers, kThreads);
-  EXPECT_EQ(core_->counters().headers_reused, kThreads - 1);
-}
-
-TEST_F(SignerCoreTest, WhenTheSigningThreadFailsAnotherTakesItsPlace) {
-  constexpr std::size_t kThreads = 4;
-  open();
-  token_.hang();
-  token_.script().fail(Call::sign, 1, failure(Status::device_fault, Layer::core, "testing"));
-  std::array<Answer, kThreads> answers;
-  std::vector<std::thread> threads;
-  for (Answer& answer : answers) threads.emplace_back([&] { answer = ask(*core_, task_); });
-  clock_.await_blocked(kThreads);
-  token_.release();
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(std::ranges::count(answers, Status::device_fault, &Answer::status), 1);
-  EXPECT_EQ(std::ranges::count(answers, std::string(kVector1), &Answer::header), static_cast<int>(kThreads) - 1);
-  EXPECT_EQ(signatures(), 2U);
-}
-
-TEST_F(SignerCoreTest, WaitingForAnotherThreadEndsAtTheDeadline) {
-  open();
-  token_.hang();
-  Answer signing;
-  std::thread thread([&] { signing = ask(*core_, task_, 1h); });
-  clock_.await_blocked(1);
-  Answer waiting;
-  std::thread waiter([&] { waiting = ask(*core_, task_, 3s); });
-  clock_.await_blocked(2);
-  clock_.advance(3s);
-  waiter.join();
-  EXPECT_EQ(waiting.status, Status::deadline_exceeded);
-  EXPECT_TRUE(waiting.is_wiped);
-  token_.release();
-  thread.join();
-  EXPECT_EQ(signing.header, kVector1) << "the time signed is that of the call's beginning";
-}
-
-TEST_F(SignerCoreTest, WaitingForASessionEndsAtTheDeadline) {
-  open(settings(), 1);
-  token_.hang();
-  std::thread thread([&] { (void)ask(*core_, task_, 1h); });
-  clock_.await_blocked(1);
-  EXPECT_EQ(ask(*core_, TaskId::parse("other").value(), 0s).status, Status::deadline_exceeded);
-  EXPECT_EQ(ask(*core_, TaskId::parse("other").value(), -1h).status, Status::deadline_exceeded);
-  EXPECT_EQ(ask(*core_, TaskId::parse("other").value(), std::chrono::nanoseconds::min()).status,
-            Status::deadline_exceeded);
-  EXPECT_EQ(core_->sign_task_registration(0s).status(), Status::deadline_exceeded);
-  token_.release();
-  thread.join();
-}
-
-TEST_F(SignerCoreTest, AKeptHeaderNeedsNoTime) {
-  open();
-  (void)ask();
-  EXPECT_EQ(ask(*core_, task_, -1s).header, kVector1);
-  EXPECT_EQ(ask(*core_, task_, std::chrono::nanoseconds::max()).header, kVector1);
-}
-
-TEST_F(SignerCoreTest, ThreadsThatLoseTheirHandleFindItOnce) {
-  constexpr std::size_t kThreads = 4;
-  open();
-  token_.hang();
-  std::array<Answer, kThreads> answers;
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < kThreads; ++i) {
-    threads.emplace_back([&, i] { answers[i] = ask(*core_, TaskId::parse("task-" + std::to_string(i)).value()); });
-  }
-  clock_.await_blocked(kThreads);
-  token_.bring_back(TokenReturn::needs_find);
-  token_.release();
-  for (std::thread& thread : threads) thread.join();
-  for (const Answer& answer : answers) EXPECT_TRUE(is_valid(answer.header, key_, kVectorTime));
-  EXPECT_EQ(token_.script().calls(Call::find), 2U) << "at open and once for all of them";
-}
-
-TEST_F(SignerCoreTest, HeadersOfManyTasksFromManyThreadsAllVerify) {
-  constexpr int kRounds = 300;
-  auto few = settings();
-  few.max_tasks = 3;
-  open(few, 2);
-  std::atomic<int> wrong{0};
-  std::atomic<bool> is_done{false};
-  std::thread time([&] {
-    while (!is_done.load()) {
-      clock_.advance(100ms);
-      core_->forget_headers();
-      std::this_thread::yield();
-    }
-  });
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 3; ++i) {
-    threads.emplace_back([&, i] {
-      for (int round = 0; round < kRounds; ++round) {
-        const TaskId task = TaskId::parse("task-" + std::to_string((round + i) % 5)).value();
-        const Answer answer = ask(*core_, task, 1000h, round % 7 == 0 ? Freshness::fresh : Freshness::reuse);
-        const auto parsed = parse_authorization(answer.header);
-        const bool is_right =
-            parsed && parsed->task_id == task && verify_assertion(*parsed, key_, {.now = parsed->time, .seconds = 0});
-        if (!is_right) wrong.fetch_add(1);
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  is_done.store(true);
-  time.join();
-  EXPECT_EQ(wrong.load(), 0);
-}
-
 TEST_F(SignerCoreTest, AForkedChildIsRefusedAndTheParentGoesOn) {
   open();
   ASSERT_EQ(ask().header, kVector1);
@@ -533,4 +327,4 @@ TEST_F(SignerCoreTest, OpeningReportsAMissingAndAnAmbiguousKey) {
 }
 
 }  // namespace
-}  // namespace holdfast
+}  // namespace holdfast::test

@@ -93,7 +93,7 @@ TEST(AccessTokenPrompt, ReadsALongTokenWithoutEcho) {
 TEST(AccessTokenPrompt, CtrlCIsNotAboutPins) {
   const auto run = test::run_on_terminal({"abc\x03"}, [] {
     const auto token = read_from("prompt");
-    return token.status() == Status::permission_denied && token.error().native == EINTR &&
+    return token.status() == Status::permission_denied && hal::interrupting_signal(token.error()) == SIGINT &&
            std::string_view(token.error().hint).find("PIN") == std::string_view::npos;
   });
   EXPECT_EQ(run.exit_code, 0);

@@ -19,6 +19,7 @@ std::string round_trip(const std::string& text) {
 
 TEST(Tpm2Uri, WhatIsReadIsWrittenInItsOneOrder) {
   EXPECT_EQ(round_trip("tpm2:"), "tpm2:");
+  EXPECT_EQ(round_trip("TPM2:handle=0x81000010"), "tpm2:handle=0x81000010");
   EXPECT_EQ(round_trip("tpm2:handle=0x81000010"), "tpm2:handle=0x81000010");
   EXPECT_EQ(round_trip("tpm2:handle=0X8100001A"), "tpm2:handle=0x8100001a");
   EXPECT_EQ(round_trip("tpm2:srk-name=" + kName + ";file=/k/a%20b.pem?pin-source=file:/p&tcti=swtpm:path=/s"),
