@@ -53,6 +53,8 @@ enum class Status : holdfast_status {
   authority_refused = HOLDFAST_AUTHORITY_REFUSED,
   authority_answer_invalid = HOLDFAST_AUTHORITY_ANSWER_INVALID,
   header_refused = HOLDFAST_HEADER_REFUSED,
+  attestation_refused = HOLDFAST_ATTESTATION_REFUSED,
+  attestation_unproven = HOLDFAST_ATTESTATION_UNPROVEN,
 };
 
 /// What the caller can do about a status.

@@ -107,6 +107,11 @@ constexpr std::array<Row, HOLDFAST_STATUS_COUNT> kTable{{
      "the authority's answer is not what the protocol says", "check that the URL is an authority's base URL"},
     {Status::header_refused, Remedy::stop, kFailed, "header_refused", "the header does not hold",
      "the message says which rule it breaks"},
+    {Status::attestation_refused, Remedy::stop, kFailed, "attestation_refused", "the attestation does not hold",
+     "do not trust the key on the word of this evidence; the message says which rule it breaks"},
+    {Status::attestation_unproven, Remedy::ask_person, kPersonNeeded, "attestation_unproven",
+     "nothing vouches for the key that signed the attestation",
+     "name the attestation key you trust (--ak), or have the TPM prove it against its maker's certificate (--ek-ca)"},
 }};
 
 constexpr bool table_is_dense() {
