@@ -195,25 +195,56 @@ class KeyAgreement {
   ~KeyAgreement() = default;
 };
 
-/// Evidence from the device that a key is inside it.
+/// Evidence from the device that a key is inside it: what the device says of the key, signed by a key of the
+/// device that signs nothing else. What each part is, the format says.
 struct Attestation {
-  FixedText<32> format;  ///< "tpm2-certify" or "pkcs11-attributes"
+  FixedText<32> format;  ///< "tpm2-certify"
   std::array<std::byte, 1024> statement{};
   std::size_t statement_size = 0;
   std::array<std::byte, 512> signature{};
   std::size_t signature_size = 0;
   std::array<std::byte, 512> attestation_key{};  ///< public area of the key that vouches
   std::size_t attestation_key_size = 0;
+  std::array<std::byte, 512> key{};  ///< public area of the key that the statement is about
+  std::size_t key_size = 0;
 };
 
+inline constexpr std::size_t kMaxAttestationNonceSize = 64;  ///< bytes
+
+/// Vouches for keys. The same key vouches each time, so that a verifier can remember it; it holds no secret that is
+/// kept outside the device. What a token merely says of its keys is no attestation: `KeyDescription` holds that.
 class Attestor {
  public:
-  /// `nonce` is at most 64 bytes.
+  /// `nonce` is at most `kMaxAttestationNonceSize` bytes (`invalid_argument`) and may be empty; it stands in the
+  /// statement. Uses the key once, with its auth value if it has one: what `sign` answers to a wrong one, this does.
   [[nodiscard]] virtual Result<Attestation> attest(KeyHandle key, std::span<const std::byte> nonce,
                                                    BootTime deadline) noexcept = 0;
 
  protected:
   ~Attestor() = default;
+};
+
+/// A certificate that the device's maker put into it (X.509, DER).
+struct EndorsementCertificate {
+  std::array<std::byte, 4096> der{};
+  std::size_t size = 0;
+};
+
+/// Proves that the key which vouches (`Attestor`) is in the device that a maker's certificate names.
+class Endorsement {
+ public:
+  /// Reads up to `out.size()` of the device's certificates and returns how many there are. None is no failure.
+  [[nodiscard]] virtual Result<std::size_t> certificates(std::span<EndorsementCertificate> out,
+                                                         BootTime deadline) noexcept = 0;
+
+  /// Gives back the secret that a verifier enclosed for the certificate's key and the name of the key that vouches
+  /// (TPM 2.0 Library Part 1 §24): `credential` is a TPM2B_ID_OBJECT's content, `seed` a TPM2B_ENCRYPTED_SECRET's.
+  /// `attestation_refused` if they were made for another device or another key.
+  [[nodiscard]] virtual Result<SecretBytes> answer(std::span<const std::byte> credential,
+                                                   std::span<const std::byte> seed, BootTime deadline) noexcept = 0;
+
+ protected:
+  ~Endorsement() = default;
 };
 
 /// Lists and removes keys. The URI of the device selects which.
@@ -311,6 +342,7 @@ class KeyDevice {
   [[nodiscard]] virtual KeyInventory* key_inventory() noexcept { return nullptr; }
   [[nodiscard]] virtual ExportProbe* export_probe() noexcept { return nullptr; }
   [[nodiscard]] virtual Attestor* attestor() noexcept { return nullptr; }
+  [[nodiscard]] virtual Endorsement* endorsement() noexcept { return nullptr; }
 
   /// Gives everything back to the device; safe to call twice. Later calls answer `device_gone`. No other call may
   /// run at the same time, except one whose native call does not return: close waits `kPatience` for it and then

@@ -342,6 +342,7 @@ void Device::forget_objects() noexcept {
 }
 
 void Device::stray(const LoadedObject& object) noexcept {
+  if (object.handle >> 24U != 0x80U) return;  // nothing, or persistent
   const auto free = std::ranges::find(strays_, 0U, &LoadedObject::handle);
   if (free != strays_.end()) *free = object;
 }

@@ -4,6 +4,9 @@
 #include "hal/fork_guard.hpp"
 #include "hal/key_device.hpp"
 #include "hal/pin_governor.hpp"
+#include "hal/tpm2/attestation.hpp"
+#include "hal/tpm2/auth_session.hpp"
+#include "hal/tpm2/endorsement.hpp"
 #include "hal/tpm2/export_attempts.hpp"
 #include "hal/tpm2/key_file.hpp"
 #include "hal/tpm2/key_generation.hpp"
@@ -44,6 +47,8 @@ class Device final : public KeyDevice {
   KeyGenerator* key_generator() noexcept override { return can_write() ? &generation_ : nullptr; }
   KeyInventory* key_inventory() noexcept override { return &inventory_; }
   ExportProbe* export_probe() noexcept override { return can_write() ? &export_ : nullptr; }
+  Attestor* attestor() noexcept override { return &attestation_; }
+  Endorsement* endorsement() noexcept override { return &endorsement_; }
   void close() noexcept override;
 
   // ---- for the device's abilities; all but `visit` with its turn ----
@@ -82,6 +87,24 @@ class Device final : public KeyDevice {
   [[nodiscard]] Result<KeyDescription> describe(const FoundKey& key) const noexcept;
   /// The storage root was of use to this call only, unless sessions need it.
   void release_root() noexcept;
+  /// Remembers an object that may still be in the TPM behind a connection that broke: it is flushed after a reset.
+  void stray(const LoadedObject& object) noexcept;
+
+  /// Runs `prepare()`, then `work(key, consent)`: one command that the key's auth value authorises, if it has one. A
+  /// refusal of that command is judged as that of a signature: a wrong value is not sent again.
+  template <typename Prepare, typename Work>
+  auto with_key(KeyHandle handle, const char* doing, BootTime deadline, Prepare prepare, Work work) noexcept
+      -> decltype(work(LoadedObject{}, Consent{})) {
+    FoundKey* key = HOLDFAST_TRY(use(handle, deadline));
+    if (refusal_.status != Status::ok) return refusal_;
+    HOLDFAST_TRY(prepare());
+    AuthSession session(connection_);
+    const Consent consent = HOLDFAST_TRY(consent_by_auth_value(*key, session, doing, deadline));
+    auto result = work(key->object, consent);
+    if (!result) return judge_use(handle, *key, result.error(), doing);
+    is_auth_proven_ = true;
+    return result;
+  }
 
  private:
   static constexpr std::uint32_t kKeySlots = 4;
@@ -108,7 +131,10 @@ class Device final : public KeyDevice {
   void unload(FoundKey& key) noexcept;
   void drop_all_keys() noexcept;
   void forget_objects() noexcept;
-  void stray(const LoadedObject& object) noexcept;
+  [[nodiscard]] Result<Consent> consent_by_auth_value(FoundKey& key, AuthSession& session, const char* doing,
+                                                      BootTime deadline) noexcept;
+  [[nodiscard]] Error judge_use(KeyHandle handle, const FoundKey& key, const Error& error,
+                                const char* doing) noexcept;
   void flush_strays() noexcept;
 
   const DeviceAccess access_;
@@ -121,8 +147,9 @@ class Device final : public KeyDevice {
   Connection connection_;
   StorageRoot root_{connection_};
   std::optional<Salt> salt_;
-  // What we had in the TPM when the connection broke: one key and the root at most.
-  std::array<LoadedObject, 2> strays_;
+  // What we had in the TPM when the connection broke: one key, the root and the attestation or endorsement key at
+  // most.
+  std::array<LoadedObject, 3> strays_;
   bool is_auth_proven_ = false;
   Error refusal_;
   std::atomic<bool> is_closed_{false};
@@ -133,6 +160,8 @@ class Device final : public KeyDevice {
   KeyGeneration generation_{*this};
   KeyListing inventory_{*this};
   ExportAttempts export_{*this};
+  KeyAttestation attestation_{*this};
+  EndorsementProof endorsement_{*this};
 };
 
 }  // namespace holdfast::hal::tpm2

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "src/assertion/byte_reader.hpp"
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -92,40 +94,6 @@ class ByteWriter {
   bool is_whole_ = true;
 };
 
-/// Reads them. A read past the end gives zero or nothing, and is noticed once, at the end: `is_whole()`.
-class ByteReader {
- public:
-  constexpr explicit ByteReader(std::span<const std::byte> in) noexcept : in_(in) {}
-
-  constexpr std::uint8_t u8() noexcept { return static_cast<std::uint8_t>(number(1)); }
-  constexpr std::uint16_t u16() noexcept { return static_cast<std::uint16_t>(number(2)); }
-  constexpr std::uint32_t u32() noexcept { return number(4); }
-  constexpr std::span<const std::byte> bytes(std::size_t size) noexcept {
-    if (size > in_.size()) {
-      is_whole_ = false;
-      in_ = {};
-      return {};
-    }
-    const auto taken = in_.first(size);
-    in_ = in_.subspan(size);
-    return taken;
-  }
-  constexpr std::span<const std::byte> sized() noexcept { return bytes(u16()); }
-
-  [[nodiscard]] constexpr std::span<const std::byte> rest() const noexcept { return in_; }
-  [[nodiscard]] constexpr bool is_whole() const noexcept { return is_whole_; }
-  /// Everything was there and nothing is left.
-  [[nodiscard]] constexpr bool is_exact() const noexcept { return is_whole_ && in_.empty(); }
-
- private:
-  constexpr std::uint32_t number(std::size_t size) noexcept {
-    std::uint32_t value = 0;
-    for (const std::byte byte : bytes(size)) value = value << 8U | std::to_integer<std::uint32_t>(byte);
-    return value;
-  }
-
-  std::span<const std::byte> in_;
-  bool is_whole_ = true;
-};
+using holdfast::ByteReader;
 
 }  // namespace holdfast::hal::tpm2

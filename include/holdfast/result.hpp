@@ -25,6 +25,8 @@ enum class Status : holdfast_status {
   buffer_too_small = HOLDFAST_BUFFER_TOO_SMALL,
   scheme_unsupported = HOLDFAST_SCHEME_UNSUPPORTED,
   backend_not_built = HOLDFAST_BACKEND_NOT_BUILT,
+  origin_not_listed = HOLDFAST_ORIGIN_NOT_LISTED,
+  task_required = HOLDFAST_TASK_REQUIRED,
   pin_required = HOLDFAST_PIN_REQUIRED,
   pin_incorrect = HOLDFAST_PIN_INCORRECT,
   pin_locked = HOLDFAST_PIN_LOCKED,
@@ -40,6 +42,7 @@ enum class Status : holdfast_status {
   module_unusable = HOLDFAST_MODULE_UNUSABLE,
   sealed_answer = HOLDFAST_SEALED_ANSWER,
   clock_implausible = HOLDFAST_CLOCK_IMPLAUSIBLE,
+  attestation_unproven = HOLDFAST_ATTESTATION_UNPROVEN,
   deadline_exceeded = HOLDFAST_DEADLINE_EXCEEDED,
   authority_unavailable = HOLDFAST_AUTHORITY_UNAVAILABLE,
   device_gone = HOLDFAST_DEVICE_GONE,
@@ -53,8 +56,7 @@ enum class Status : holdfast_status {
   authority_refused = HOLDFAST_AUTHORITY_REFUSED,
   authority_answer_invalid = HOLDFAST_AUTHORITY_ANSWER_INVALID,
   header_refused = HOLDFAST_HEADER_REFUSED,
-  origin_not_listed = HOLDFAST_ORIGIN_NOT_LISTED,
-  task_required = HOLDFAST_TASK_REQUIRED,
+  attestation_refused = HOLDFAST_ATTESTATION_REFUSED,
 };
 
 /// What the caller can do about a status.

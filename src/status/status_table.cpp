@@ -39,6 +39,12 @@ constexpr std::array<Row, HOLDFAST_STATUS_COUNT> kTable{{
      "the key or the token cannot sign in this scheme", "use an Ed25519 or P-256 key, on a token that signs with it"},
     {Status::backend_not_built, Remedy::fix_call, kWrongUse, "backend_not_built",
      "this build has no back end for such keys", "build with the back end switched on, or use another kind of key"},
+    {Status::origin_not_listed, Remedy::fix_call, kWrongUse, "origin_not_listed",
+     "the session hands out no headers for this origin",
+     "if the request is meant to go there, add its scheme, host and port to the session's origins"},
+    {Status::task_required, Remedy::fix_call, kFailed, "task_required",
+     "the session has no task to sign for, and registers none itself",
+     "register a task elsewhere and hand its id to adopt_task"},
 
     {Status::pin_required, Remedy::ask_person, kPersonNeeded, "pin_required",
      "a PIN or an access token is needed and none was given",
@@ -75,6 +81,9 @@ constexpr std::array<Row, HOLDFAST_STATUS_COUNT> kTable{{
      "use an authority that answers in clear: no command makes a key that opens sealed answers yet"},
     {Status::clock_implausible, Remedy::ask_person, kFailed, "clock_implausible", "this machine's clock is wrong",
      "set the clock; assertions carry the time and are refused outside the authority's window"},
+    {Status::attestation_unproven, Remedy::ask_person, kPersonNeeded, "attestation_unproven",
+     "nothing vouches for the key that signed the attestation",
+     "name the attestation key you trust (--ak), or have the TPM prove it against its maker's certificate (--ek-ca)"},
 
     {Status::deadline_exceeded, Remedy::wait, kFailed, "deadline_exceeded", "the time given was not enough",
      "try again, or allow more time"},
@@ -107,13 +116,8 @@ constexpr std::array<Row, HOLDFAST_STATUS_COUNT> kTable{{
      "the authority's answer is not what the protocol says", "check that the URL is an authority's base URL"},
     {Status::header_refused, Remedy::stop, kFailed, "header_refused", "the header does not hold",
      "the message says which rule it breaks"},
-
-    {Status::origin_not_listed, Remedy::fix_call, kWrongUse, "origin_not_listed",
-     "the session hands out no headers for this origin",
-     "if the request is meant to go there, add its scheme, host and port to the session's origins"},
-    {Status::task_required, Remedy::fix_call, kFailed, "task_required",
-     "the session has no task to sign for, and registers none itself",
-     "register a task elsewhere and hand its id to adopt_task"},
+    {Status::attestation_refused, Remedy::stop, kFailed, "attestation_refused", "the attestation does not hold",
+     "do not trust the key on the word of this evidence; the message says which rule it breaks"},
 }};
 
 constexpr bool table_is_dense() {

@@ -77,6 +77,12 @@ std::string Stage::set_up(const std::vector<std::string>& needs) {
       variables_["SOFTHSM2_CONF"] = root_.write(
           "softhsm2.conf", "directories.tokendir = " + root_.file("tokens") +
                                "\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n");
+    } else if (need == "swtpm") {
+      if (!Swtpm::is_installed()) return need;
+      tpm_.emplace(Swtpm::Make::certified);
+      variables_["TPM"] = tpm_->tcti();
+      variables_["KEY"] = "tpm2:file=" + root_.file("home") + "/agent.pem?tcti=" + tpm_->tcti();
+      variables_["EK_CA"] = tpm_->ca_file();
     } else if (need == "authority") {
       if (!start_authority("", "task_id")) return need;
     } else if (need == "sealed-authority") {

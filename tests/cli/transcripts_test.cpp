@@ -12,20 +12,47 @@
 namespace holdfast::test {
 namespace {
 
-std::vector<std::string> transcript_files() {
-  std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(HOLDFAST_TRANSCRIPTS)) {
-    if (entry.path().extension() == ".txt") files.push_back(entry.path().string());
-  }
-  std::ranges::sort(files);
-  return files;
-}
+constexpr std::string_view kFence = "```console";
 
 std::string text_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
+}
+
+// The transcripts, and the pages of the docs that have one in them.
+std::vector<std::string> transcript_files() {
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(HOLDFAST_TRANSCRIPTS)) {
+    if (entry.path().extension() == ".txt") files.push_back(entry.path().string());
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(HOLDFAST_DOCS)) {
+    const std::string path = entry.path().string();
+    if (path.ends_with(".md") && text_of(path).find(kFence) != std::string::npos) files.push_back(path);
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+// Of a page the blocks fenced as `console` are the transcript, and `<!-- needs: NAME -->` says what it stands on.
+std::string transcript_text(const std::string& path) {
+  constexpr std::string_view kNeeds = "<!-- needs:";
+  if (!path.ends_with(".md")) return text_of(path);
+  std::istringstream page(text_of(path));
+  std::string text;
+  bool is_inside = false;
+  for (std::string line; std::getline(page, line);) {
+    const bool is_fence = line.starts_with("```");
+    if (is_inside && !is_fence) {
+      text += "  " + line;
+    } else if (line.starts_with(kNeeds)) {
+      text += "needs:" + line.substr(kNeeds.size(), line.rfind("-->") - kNeeds.size());
+    }
+    if (is_fence) is_inside = line == kFence;
+    text += "\n";
+  }
+  return text;
 }
 
 std::string block(std::string_view mark, const std::vector<std::string>& lines) {
@@ -37,7 +64,7 @@ std::string block(std::string_view mark, const std::vector<std::string>& lines) 
 class Transcripts : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Transcripts, Holds) {
-  const Transcript transcript = parse_transcript(text_of(GetParam()));
+  const Transcript transcript = parse_transcript(transcript_text(GetParam()));
   ASSERT_FALSE(transcript.steps.empty());
   Stage stage;
   const std::string missing = stage.set_up(transcript.needs);

@@ -406,6 +406,30 @@ TEST_P(DeviceContract, ADeviceForSigningMakesAndRemovesNothing) {
   }
 }
 
+// What the evidence is worth is its verifier's question; this is about the call.
+TEST_P(DeviceContract, AnAttestorVouchesByTheSameKeyEachTime) {
+  DevicePtr device = open_with_key();
+  hal::Attestor* attestor = device->attestor();
+  if (attestor == nullptr) return;
+  const KeyHandle handle = find(*device);
+  const std::array<std::byte, hal::kMaxAttestationNonceSize + 1> nonce{};
+  const auto first = must(attestor->attest(handle, {}, kNoDeadline), "attesting without a nonce");
+  const auto second = must(attestor->attest(handle, std::span(nonce).first(64), kNoDeadline), "and with the longest");
+  EXPECT_FALSE(first.format.empty());
+  EXPECT_GT(first.statement_size, 0U);
+  EXPECT_GT(first.signature_size, 0U);
+  EXPECT_EQ(first.attestation_key_size, second.attestation_key_size);
+  EXPECT_EQ(first.attestation_key, second.attestation_key);
+  EXPECT_NE(first.statement, second.statement);
+  EXPECT_EQ(attestor->attest(handle, nonce, kNoDeadline).status(), Status::invalid_argument);
+  EXPECT_EQ(attestor->attest({handle.slot, handle.generation + 1}, {}, kNoDeadline).status(), Status::stale_key);
+  EXPECT_EQ(sign_and_verify(*device, handle, "message"), Status::ok);
+  EXPECT_EQ(test::run_in_child([&] { return attestor->attest(handle, {}, kNoDeadline).status() == Status::forked; }),
+            0);
+  device->close();
+  EXPECT_EQ(attestor->attest(handle, {}, kNoDeadline).status(), Status::device_gone);
+}
+
 TEST_P(DeviceContract, TheTokenIsDescribed) {
   DevicePtr device = open();
   const auto token = must(device->describe_token(), "describing the token");

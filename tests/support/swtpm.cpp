@@ -82,14 +82,37 @@ bool is_answered(const std::string& path) {
 
 }  // namespace
 
-Swtpm::Swtpm() {
+Swtpm::Swtpm(Make make) {
   std::filesystem::create_directory(folder_.file("state"));
+  if (make == Make::certified) certify();
   // Its TCTI writes what fails to standard error, which tests make fail on purpose.
   setenv("TSS2_LOG", "all+none", 0);
   start();
 }
 
 Swtpm::~Swtpm() { stop(); }
+
+// swtpm_setup plays the maker: a certificate authority of its own, the endorsement keys and their certificates.
+void Swtpm::certify() {
+  const std::string ca = folder_.file("ca");
+  std::filesystem::create_directory(ca);
+  const std::string authority =
+      folder_.write("localca.conf", "statedir = " + ca + "\nsigningkey = " + ca + "/signkey.pem\nissuercert = " + ca +
+                                        "/issuercert.pem\ncertserial = " + ca + "/certserial\n");
+  const std::string options = folder_.write("localca.options",
+                                            "--platform-manufacturer Test\n--platform-version 1\n--platform-model "
+                                            "Test\n");
+  const std::string setup = folder_.write("setup.conf",
+                                          "create_certs_tool = /usr/bin/swtpm_localca\n"
+                                          "create_certs_tool_config = " +
+                                              authority + "\ncreate_certs_tool_options = " + options + "\n");
+  std::string said;
+  const int failed = run("swtpm_setup --tpm2 --tpmstate " + folder_.file("state") +
+                             " --create-ek-cert --pcr-banks sha256 --config " + setup + " && cat " + ca +
+                             "/issuercert.pem " + ca + "/swtpm-localca-rootca-cert.pem > " + ca_file(),
+                         &said);
+  if (failed != 0) throw std::runtime_error("swtpm_setup failed: " + said);
+}
 
 bool Swtpm::is_installed() { return access(kProgram, X_OK) == 0; }
 bool Swtpm::is_required() { return is_listed("swtpm"); }

@@ -18,7 +18,11 @@ namespace holdfast::test {
 /// It takes one client at a time: close a device before another one is opened.
 class Swtpm {
  public:
-  Swtpm();
+  enum class Make : std::uint8_t {
+    bare,       ///< as it comes: no endorsement key in it
+    certified,  ///< as a maker ships it: endorsement keys, persistent, and their certificates in NV memory
+  };
+  explicit Swtpm(Make make = Make::bare);
   ~Swtpm();
   Swtpm(const Swtpm&) = delete;
   Swtpm& operator=(const Swtpm&) = delete;
@@ -39,6 +43,8 @@ class Swtpm {
   [[nodiscard]] std::string file_uri(std::string_view name) const;
   /// "tpm2:handle=0x…?tcti=…"
   [[nodiscard]] std::string handle_uri(std::string_view handle) const;
+  /// The certificates of who certified it, in PEM.
+  [[nodiscard]] std::string ca_file() const { return folder_.file("ek-ca.pem"); }
   [[nodiscard]] std::string token_uri() const { return "tpm2:?tcti=" + tcti(); }
   [[nodiscard]] const TemporaryFolder& folder() const { return folder_; }
 
@@ -55,6 +61,8 @@ class Swtpm {
   int run(const std::string& command, std::string* out = nullptr) const;
 
  private:
+  void certify();
+
   TemporaryFolder folder_;
   pid_t process_ = -1;
 };

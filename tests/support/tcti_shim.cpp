@@ -70,6 +70,9 @@ std::size_t handles_in(std::uint32_t code) {
     case TPM2_CC_StartAuthSession:
     case TPM2_CC_Duplicate:
     case TPM2_CC_Certify:
+    case TPM2_CC_ActivateCredential:
+    case TPM2_CC_PolicySecret:
+    case TPM2_CC_NV_Read:
       return 2;
     default:
       return 1;

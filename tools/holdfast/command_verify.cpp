@@ -3,6 +3,7 @@
 
 #include "hal/clock.hpp"
 #include "hal/trusted_file.hpp"
+#include "tools/holdfast/attestation_check.hpp"
 #include "tools/holdfast/commands.hpp"
 #include "tools/holdfast/identity_target.hpp"
 
@@ -134,7 +135,11 @@ Result<void> check(const UnverifiedAssertion& assertion, const Expectation& expe
   return {};
 }
 
-Result<void> verify_header(Terminal& terminal, const Arguments& arguments) {
+Result<void> verify(Terminal& terminal, const Arguments& arguments) {
+  HOLDFAST_TRY(check_attestation_options(arguments));
+  if (arguments.has("attestation")) {
+    return verify_attestation(terminal, arguments, HOLDFAST_TRY(expectation(arguments)).key);
+  }
   const VerifyWindow window = HOLDFAST_TRY(window_of(arguments));
   const Expectation expected = HOLDFAST_TRY(expectation(arguments));
   const std::string input = HOLDFAST_TRY(read_input());
@@ -154,28 +159,37 @@ Result<void> verify_header(Terminal& terminal, const Arguments& arguments) {
 }  // namespace
 
 std::vector<Command> verify_commands(Terminal& terminal) {
+  std::vector<Option> options{
+      {.name = "public-key", .value_name = "FILE", .help = "the public key, one line as ssh-keygen writes it"},
+      kIdentityFileOption,
+      {.name = "now",
+       .value_name = "TIME",
+       .help = "check as of this time: 2026-04-20T00:00:00Z or seconds since 1970; default: the clock"},
+      {.name = "window", .value_name = "SECONDS", .help = "how far the time may be off; default: 300"}};
+  const std::vector<Option> of_evidence = attestation_options();
+  options.insert(options.end(), of_evidence.begin(), of_evidence.end());
   return {
       {.words = "verify",
-       .summary = "checks a header from standard input, offline",
+       .summary = "checks a header from standard input, or evidence about a key, offline",
        .description =
            "Reads an Authorization line, or its value alone, and says what is in it. Ends with 0 only if the "
            "signature\n"
-           "holds under the public key and the time lies in the window. A header can be replayed inside the window.",
+           "holds under the public key and the time lies in the window. A header can be replayed inside the window.\n"
+           "With --attestation it checks evidence of holdfast key attest instead: 0 only if the key is proven to be "
+           "in a\n"
+           "TPM, 3 if all holds but nothing vouches for the key that signed it (unproven), 1 if it does not hold.",
        .positionals = {},
-       .options = {{.name = "public-key",
-                    .value_name = "FILE",
-                    .help = "the public key, one line as ssh-keygen writes it"},
-                   kIdentityFileOption,
-                   {.name = "now",
-                    .value_name = "TIME",
-                    .help = "check as of this time: 2026-04-20T00:00:00Z or seconds since 1970; default: the clock"},
-                   {.name = "window", .value_name = "SECONDS", .help = "how far the time may be off; default: 300"}},
+       .options = std::move(options),
        .examples = {{.purpose = "Check one's own header",
                      .command_line = "holdfast header --task \"$task\" | holdfast verify"},
                     {.purpose = "Check a stored one as of its day",
                      .command_line =
-                         "holdfast verify --public-key agent.pub --now 2026-04-20T00:00:00Z < header.txt"}},
-       .run = running(terminal, verify_header)},
+                         "holdfast verify --public-key agent.pub --now 2026-04-20T00:00:00Z < header.txt"},
+                    {.purpose = "Check evidence against an attestation key that is known",
+                     .command_line =
+                         "holdfast verify --attestation evidence.json --public-key agent.pub --ak ak.name "
+                         "--nonce-file nonce"}},
+       .run = running(terminal, verify)},
   };
 }
 

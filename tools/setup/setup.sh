@@ -5,7 +5,7 @@
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C.UTF-8
 
-packages_to_build="g++ cmake ninja-build pkg-config libp11-kit-dev libsodium-dev nettle-dev libgmp-dev libtss2-dev
+packages_to_build="g++ cmake ninja-build pkg-config libp11-kit-dev libsodium-dev nettle-dev libgmp-dev libmbedtls-dev libtss2-dev
   nlohmann-json3-dev libcurl4-openssl-dev libcli11-dev libcpp-httplib-dev libssl-dev libsqlite3-dev"
 packages_to_run="softhsm2 libcurl4 openssl ca-certificates curl"
 packages_to_run_tpm="swtpm swtpm-tools"
