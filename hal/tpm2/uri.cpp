@@ -17,7 +17,7 @@ constexpr std::string_view kWrittenPlain = "-._~/:=,";
 constexpr std::uint32_t kFirstPersistent = 0x81000000;  // TPM 2.0 Library Part 2 §7.2
 constexpr std::uint32_t kLastPersistent = 0x81FFFFFF;
 
-enum class Attribute : std::uint8_t { file, handle, srk_name, tcti, pin_source, pin_value };
+enum class Attribute : std::uint8_t { file, handle, pcr, srk_name, tcti, pin_source, pin_value };
 
 struct Row {
   std::string_view name;
@@ -28,6 +28,7 @@ struct Row {
 constexpr Row kRows[] = {
     {"file", Attribute::file, false},
     {"handle", Attribute::handle, false},
+    {"pcr", Attribute::pcr, false},
     {"srk-name", Attribute::srk_name, false},
     {"tcti", Attribute::tcti, true},
     {"pin-source", Attribute::pin_source, true},
@@ -172,6 +173,15 @@ class Reading {
       case Attribute::handle:
         uri_.handle = HOLDFAST_TRY(read_handle(row, value));
         return {};
+      case Attribute::pcr: {
+        const auto pcrs = parse_pcrs(HOLDFAST_TRY(decode<kMaxPcrTextSize>(row, value)).view());
+        if (!pcrs) {
+          return refuse(row.name, "is not a bank and its registers")
+              .with_hint("write it as sha256:0,7: one of sha1, sha256, sha384, sha512, then registers from 0 to 23");
+        }
+        uri_.pcrs = *pcrs;
+        return {};
+      }
       case Attribute::srk_name:
         uri_.srk_name = HOLDFAST_TRY(read_name(row, value));
         return {};
@@ -243,6 +253,7 @@ Result<FixedText<kMaxKeyUriSize>> write_uri(const KeyUri& uri) noexcept {
     text.append({digits, static_cast<std::size_t>(end - digits)});
     out.attribute("handle", text.view());
   }
+  out.attribute("pcr", write_pcrs(uri.pcrs).view());
   FixedText<2 * kNameSize> name;
   append_hex(name, uri.srk_name.view());
   out.attribute("srk-name", name.view());
