@@ -11,10 +11,11 @@ constexpr std::array<std::string_view, kKeyAttributeCount> kAttributeNames{
     "CKA_COPYABLE", "CKA_DESTROYABLE", "CKA_ALWAYS_AUTHENTICATE", "CKA_ALLOWED_MECHANISMS",
     // TPM 2.0 Library Part 2 §8.3
     "fixedTPM", "fixedParent", "sensitiveDataOrigin", "userWithAuth", "noDA", "restricted", "sign", "decrypt",
-    "scheme", "name", "authPolicy"};
+    "scheme", "name", "authPolicy", "PolicyPCR"};
 
 static_assert(kAttributeNames[static_cast<std::size_t>(KeyAttribute::mechanisms_pinned)] == "CKA_ALLOWED_MECHANISMS");
 static_assert(kAttributeNames[static_cast<std::size_t>(KeyAttribute::policy_known)] == "authPolicy");
+static_assert(kAttributeNames[static_cast<std::size_t>(KeyAttribute::pcr_bound)] == "PolicyPCR");
 
 }  // namespace
 

@@ -67,8 +67,9 @@ enum class KeyAttribute : std::uint8_t {
   scheme_pinned,
   name_matches,
   policy_known,
+  pcr_bound,  ///< signs only while platform configuration registers hold what they held when it was made
 };
-inline constexpr std::size_t kKeyAttributeCount = 28;
+inline constexpr std::size_t kKeyAttributeCount = 29;
 
 /// The attribute's name in its standard: "CKA_EXTRACTABLE", "fixedTPM".
 [[nodiscard]] std::string_view attribute_name(KeyAttribute attribute) noexcept;
@@ -374,6 +375,7 @@ struct DeviceOptions {
   std::string_view uri;  ///< `pkcs11:…` or `tpm2:…`; used during the call only
   DeviceAccess access = DeviceAccess::sign;
   PinSource pin;                 ///< `none`: the URI's own `pin-source`, if any
+  PinSource owner_pin;           ///< TPM, `provision`: the owner hierarchy's auth value; `none`: it has none
   std::string_view module_path;  ///< explicit PKCS#11 module; empty: from the URI
   ModuleMode module_mode = ModuleMode::own;
   std::uint16_t sessions = 4;  ///< signatures that can be under way at once, 1 to 64

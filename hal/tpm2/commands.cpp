@@ -65,26 +65,17 @@ Result<LoadedObject> read_public(Connection& tpm, std::uint32_t handle, BootTime
   return judge_name(object, name, kReading);
 }
 
-Result<LoadedObject> create_storage_root(Connection& tpm, BootTime deadline) noexcept {
+Result<LoadedObject> create_storage_root(Connection& tpm, std::uint32_t hierarchy, const Consent& consent,
+                                         BootTime deadline) noexcept {
   constexpr const char* kMakingRoot = "making the storage root";
   Command command(TPM2_CC_CreatePrimary);
-  command.handle(TPM2_RH_OWNER).with_empty_auth().returning_handle();
+  command.handle(hierarchy).returning_handle();
+  consent.apply(command);
   ByteWriter& out = command.parameters();
   write_sensitive(out, {});
   write_template(out, KeyUse::storage_root, false);
   out.sized({}).u32(0);  // no outside information, no PCR selection
-  const auto answer = tpm.run(command, kMakingRoot, deadline);
-  if (!answer) {
-    Error error = answer.error();
-    if (is_wrong_auth(static_cast<ResponseCode>(error.native))) {
-      error.status = Status::permission_denied;
-      error.hint =
-          "the owner hierarchy has an auth value: have its owner make the storage root persistent at 0x81000001 "
-          "(tpm2_createprimary -G ecc, tpm2_evictcontrol)";
-    }
-    return error;
-  }
-  const Reply reply = *answer;
+  const Reply reply = HOLDFAST_TRY(tpm.run(command, kMakingRoot, deadline));
   ByteReader in(reply.parameters);
   LoadedObject object;
   object.handle = reply.handle;
@@ -105,14 +96,14 @@ Result<LoadedObject> create_storage_root(Connection& tpm, BootTime deadline) noe
 }
 
 Result<WrappedKey> create_key(Connection& tpm, const LoadedObject& parent, KeyUse use,
-                              std::span<const std::byte> auth_value, const Consent& consent,
-                              BootTime deadline) noexcept {
+                              std::span<const std::byte> auth_value, const Consent& consent, BootTime deadline,
+                              std::span<const std::byte> policy) noexcept {
   Command command(TPM2_CC_Create);
   command.handle(parent.handle, parent.name.view());
   consent.apply(command);
   ByteWriter& out = command.parameters();
   write_sensitive(out, auth_value);
-  write_template(out, use, !auth_value.empty());
+  write_template(out, use, !auth_value.empty(), policy);
   out.sized({}).u32(0);
   const Reply reply = HOLDFAST_TRY(tpm.run(command, kCreating, deadline));
   ByteReader in(reply.parameters);
@@ -141,18 +132,13 @@ Result<LoadedObject> load_key(Connection& tpm, const LoadedObject& parent, const
 }
 
 Result<void> evict_control(Connection& tpm, std::uint32_t object, std::span<const std::byte> name,
-                           std::uint32_t persistent, BootTime deadline) noexcept {
+                           std::uint32_t persistent, const Consent& owner, BootTime deadline) noexcept {
   Command command(TPM2_CC_EvictControl);
-  command.handle(TPM2_RH_OWNER).handle(object, name).with_empty_auth();
+  command.handle(TPM2_RH_OWNER).handle(object, name);
+  owner.apply(command);
   command.parameters().u32(persistent);
-  const auto answer = tpm.run(command, "writing or removing a persistent key", deadline);
-  if (answer) return {};
-  Error error = answer.error();
-  if (is_wrong_auth(static_cast<ResponseCode>(error.native))) {
-    error.status = Status::permission_denied;
-    error.hint = "the owner hierarchy has an auth value: keep the key in a file (tpm2:file=/PATH) or ask its owner";
-  }
-  return error;
+  HOLDFAST_TRY(tpm.run(command, "writing or removing a persistent key", deadline));
+  return {};
 }
 
 Result<Signature> read_signature(ByteReader& in, const char* doing) noexcept {

@@ -48,13 +48,16 @@ struct Consent {
 /// TPM2_ReadPublic. `key_not_found` if nothing has the handle.
 [[nodiscard]] Result<LoadedObject> read_public(Connection& tpm, std::uint32_t handle, BootTime deadline) noexcept;
 
-/// TPM2_CreatePrimary of the storage root under the owner hierarchy; the caller flushes it.
-[[nodiscard]] Result<LoadedObject> create_storage_root(Connection& tpm, BootTime deadline) noexcept;
+/// TPM2_CreatePrimary of a storage root, from the standard template, under `hierarchy`: the owner's, or the null one,
+/// whose root is another after every TPM reset. The caller flushes it.
+[[nodiscard]] Result<LoadedObject> create_storage_root(Connection& tpm, std::uint32_t hierarchy,
+                                                       const Consent& consent, BootTime deadline) noexcept;
 
 /// TPM2_Create under `parent`, whose auth value is empty. A session in `consent` encrypts the new key's auth value.
+/// With `policy` nothing else lets the new key sign.
 [[nodiscard]] Result<WrappedKey> create_key(Connection& tpm, const LoadedObject& parent, KeyUse use,
                                             std::span<const std::byte> auth_value, const Consent& consent,
-                                            BootTime deadline) noexcept;
+                                            BootTime deadline, std::span<const std::byte> policy = {}) noexcept;
 
 /// TPM2_Load; the caller flushes it. `key_refused` with a hint for a key of another TPM or parent.
 [[nodiscard]] Result<LoadedObject> load_key(Connection& tpm, const LoadedObject& parent, const WrappedKey& key,
@@ -62,7 +65,7 @@ struct Consent {
 
 /// TPM2_EvictControl by the owner: makes a loaded object persistent, or removes the persistent one that `object` is.
 [[nodiscard]] Result<void> evict_control(Connection& tpm, std::uint32_t object, std::span<const std::byte> name,
-                                         std::uint32_t persistent, BootTime deadline) noexcept;
+                                         std::uint32_t persistent, const Consent& owner, BootTime deadline) noexcept;
 
 /// TPM2_Sign, ECDSA with SHA-256 over `digest`. r and s come back with their full width.
 [[nodiscard]] Result<Signature> sign_digest(Connection& tpm, std::uint32_t key, std::span<const std::byte> name,

@@ -11,7 +11,6 @@ namespace {
 
 constexpr const char* kOpening = "opening a TPM";
 constexpr const char* kFinding = "finding the key";
-constexpr const char* kSigning = "signing";
 constexpr std::size_t kMaxAuthSize = kSha256Size;  // the name algorithm's digest (Part 1 §19.6.4)
 
 // The URI's own source, if the caller names none.
@@ -69,6 +68,7 @@ Result<DevicePtr> Device::open(const DeviceOptions& options) noexcept {
   DevicePtr owner(device, &Device::release);
   HOLDFAST_TRY(device->connect());
   if (options.access != DeviceAccess::browse) HOLDFAST_TRY(device->read_auth_value(options));
+  if (options.access == DeviceAccess::provision) HOLDFAST_TRY(device->read_owner_auth_value(options));
   return owner;
 }
 
@@ -95,6 +95,17 @@ Result<void> Device::read_auth_value(const DeviceOptions& options) noexcept {
       .about("a TPM key's auth value has at most 32 bytes");
 }
 
+Result<void> Device::read_owner_auth_value(const DeviceOptions& options) noexcept {
+  if (options.owner_pin.kind == PinSource::Kind::none) return {};
+  SecretBytes value = HOLDFAST_TRY(read_pin(options.owner_pin, "auth value of the TPM's owner hierarchy"));
+  if (value.size() > kMaxAuthSize) {
+    return failure(Status::invalid_argument, Layer::tpm2, kOpening)
+        .about("the owner hierarchy's auth value has at most 32 bytes");
+  }
+  owner_.set_auth_value(std::move(value));
+  return {};
+}
+
 void Device::close() noexcept {
   if (is_closed_.exchange(true, std::memory_order_acq_rel)) return;
   if (guard_.is_forked()) {
@@ -108,6 +119,7 @@ void Device::close() noexcept {
   }
   salt_.reset();
   auth_.wipe();
+  owner_.forget_auth_value();
 }
 
 Result<void> Device::check_usable() const noexcept {
@@ -152,6 +164,7 @@ Result<TokenDescription> Device::describe_token() noexcept {
 // ---- finding and describing ------------------------------------------------------------------------------------
 
 bool Device::needs_auth_value(const FoundKey& key) const noexcept {
+  if (key.is_used_by_policy()) return key.policy && key.policy->needs_auth_value;
   return key.file ? !key.file->has_empty_auth : !auth_.empty();
 }
 
@@ -172,6 +185,11 @@ Result<FoundKey> Device::load_file(std::string_view path, BootTime deadline) noe
   found.uri.file = FixedText<kMaxPathSize>(path);
   found.uri.handle.reset();
   found.uri.srk_name = found.root_name;
+  if (const auto judged = judge_policy(found, deadline); !judged) {
+    unload(found);
+    release_root();
+    return judged.error();
+  }
   return found;
 }
 
@@ -181,6 +199,7 @@ Result<FoundKey> Device::read_persistent(std::uint32_t handle, BootTime deadline
   found.uri = uri_;
   found.uri.file.clear();
   found.uri.handle = handle;
+  HOLDFAST_TRY(judge_policy(found, deadline));
   return found;
 }
 
@@ -209,11 +228,6 @@ Result<FoundKey> Device::find(BootTime deadline) noexcept {
   FoundKey found =
       uri_.handle ? HOLDFAST_TRY(read_persistent(*uri_.handle, deadline)) : HOLDFAST_TRY(find_the_only_key(deadline));
   HOLDFAST_TRY(check_kind(found.object.public_area));
-  if (!found.object.public_area.has(TPMA_OBJECT_USERWITHAUTH)) {
-    return failure(Status::key_refused, Layer::tpm2, kFinding)
-        .about("it can only be used by a policy, which we cannot satisfy")
-        .with_hint("make a key that signs with its auth value: holdfast key generate tpm2:handle=0x81000010");
-  }
   if (pinned_root().empty() && !needs_auth_value(found)) return found;
   unload_keys();
   HOLDFAST_TRY(root_.resolve(0, pinned_root(), deadline));
@@ -232,6 +246,8 @@ Result<KeyHandle> Device::find_key(const KeySelector& selector, BootTime deadlin
         return failure(Status::key_changed, Layer::tpm2, kFinding);
       }
       if (refusal_.status != Status::ok) return refusal_;
+      // One that cannot sign any more can still be shown and removed.
+      if (access_ == DeviceAccess::sign && found.policy_refusal.status != Status::ok) return found.policy_refusal;
       if (access_ == DeviceAccess::sign && needs_auth_value(found) && auth_.empty()) {
         return failure(Status::pin_required, Layer::tpm2, kFinding).about("the key has an auth value");
       }
@@ -273,9 +289,19 @@ Result<KeyDescription> Device::describe(const FoundKey& key) const noexcept {
   if (description.scheme) description.public_key = area.point();
   description.label = label_of(key.uri);
   append_hex(description.id_hex, key.object.name.view());
-  description.attributes = area.key_attributes(key.object.name_matches);
+  description.attributes = area.key_attributes(key.object.name_matches, key.policy.has_value());
   description.uri = HOLDFAST_TRY(write_uri(key.uri));
   return description;
+}
+
+Result<void> Device::judge_policy(FoundKey& key, BootTime deadline) noexcept {
+  const auto spelt = key.file ? key.file->policy : std::optional<PcrPolicy>{};
+  const PolicyVerdict verdict =
+      HOLDFAST_TRY(tpm2::judge_policy(connection_, key.object.public_area, spelt, key.uri.pcrs, deadline));
+  key.policy = verdict.policy;
+  key.policy_refusal = verdict.refusal;
+  key.uri.pcrs = verdict.binding;
+  return {};
 }
 
 // ---- keys in and out of the TPM --------------------------------------------------------------------------------
@@ -316,6 +342,13 @@ void Device::unload(FoundKey& key) noexcept {
 
 void Device::unload_keys() noexcept {
   for (KeySlot& slot : keys_) unload(slot.key);
+}
+
+Result<void> Device::evict(const LoadedObject& object, std::uint32_t persistent, BootTime deadline) noexcept {
+  const LoadedObject* salt_key = root_.is_there() ? &root_.object() : nullptr;
+  return owner_.act(salt_key, deadline, [&](const Consent& owner) noexcept {
+    return evict_control(connection_, object.handle, object.name.view(), persistent, owner, deadline);
+  });
 }
 
 void Device::drop(KeyHandle handle) noexcept {
@@ -371,106 +404,6 @@ Result<const Salt*> Device::salt() noexcept {
     salt_ = HOLDFAST_TRY(Salt::make(*point));
   }
   return &*salt_;
-}
-
-// ---- signing ---------------------------------------------------------------------------------------------------
-
-Result<Signature> Device::sign(KeyHandle handle, Scheme scheme, std::span<const std::byte> input,
-                               BootTime deadline) noexcept {
-  return visit(deadline, [&]() noexcept -> Result<Signature> {
-    FoundKey* key = HOLDFAST_TRY(use(handle, deadline));
-    if (scheme != Scheme::es256) return failure(Status::scheme_unsupported, Layer::tpm2, kSigning);
-    if (input.size() != kSha256Size) {
-      return failure(Status::invalid_argument, Layer::tpm2, kSigning).about("a digest has 32 bytes");
-    }
-    if (refusal_.status != Status::ok) return refusal_;
-    auto signature = sign_with(*key, input, deadline);
-    if (signature) return signature;
-    if (is_lost_handle(static_cast<ResponseCode>(signature.error().native))) {
-      // The TPM was reset, or somebody flushed or evicted what is not theirs: the key must be found again.
-      forget_objects();
-      flush_strays();
-      drop(handle);
-      return native_failure(static_cast<ResponseCode>(signature.error().native), Status::stale_key, kSigning);
-    }
-    return judge_refusal(*key, signature.error());
-  });
-}
-
-Result<Signature> Device::sign_with(FoundKey& key, std::span<const std::byte> digest, BootTime deadline) noexcept {
-  const bool with_auth = needs_auth_value(key);
-  if (with_auth && auth_.empty()) {
-    return failure(Status::pin_required, Layer::tpm2, kSigning).about("the key has an auth value");
-  }
-  const bool is_protected = !key.object.public_area.has(TPMA_OBJECT_NODA);
-  // The first use of an auth value is its login: the one time a signature touches a file, the failure record.
-  PinAttempt attempt;
-  if ((with_auth || is_protected) && !is_auth_proven_) attempt = HOLDFAST_TRY(begin_attempt(key, deadline));
-  if (is_protected && !is_auth_proven_) {
-    const auto lockout = Lockout::read(connection_, deadline);
-    const auto reserve = lockout ? lockout->check_reserve() : Result<void>(lockout.error());
-    if (!reserve) {
-      attempt.unjudged();
-      return reserve.error();
-    }
-  }
-  const auto sign_now = [&]() noexcept -> Result<Signature> {
-    const std::uint32_t object = key.object.handle;
-    if (!with_auth) return sign_digest(connection_, object, key.object.name.view(), digest, {}, deadline);
-    // The root stays in the TPM between signatures; the session does not: it begins here and ends with the signature.
-    if (!root_.is_there()) {
-      salt_.reset();
-      HOLDFAST_TRY(root_.resolve(key.file ? key.file->parent : 0, key.root_name, deadline));
-    }
-    const Salt* root_salt = HOLDFAST_TRY(salt());
-    AuthSession session(connection_);
-    HOLDFAST_TRY(session.start(AuthSession::Kind::hmac, root_.object().handle, *root_salt,
-                               AuthSession::Life::one_command, AuthSession::Secrecy::none, deadline));
-    return sign_digest(connection_, object, key.object.name.view(), digest, {&session, auth_.reveal({})}, deadline);
-  };
-  auto signature = sign_now();
-  if (signature) {
-    attempt.accepted();
-    is_auth_proven_ = true;
-  } else if (signature.error().layer == Layer::tpm2 &&
-             is_wrong_auth(static_cast<ResponseCode>(signature.error().native))) {
-    attempt.refused(signature.error().native);
-  } else {
-    attempt.unjudged();
-  }
-  return signature;
-}
-
-// An auth value belongs to a key, wherever the key is loaded: its record is called by the key's name.
-Result<PinAttempt> Device::begin_attempt(const FoundKey& key, BootTime deadline) noexcept {
-  FixedText<2 * kNameSize> name;
-  append_hex(name, key.object.name.view());
-  const FixedText<128> label = label_of(key.uri);
-  return governor_.begin(
-      {.serial = name.view(), .manufacturer = "TPM", .label = {}, .role = PinOwner::Role::key, .key = label.view()},
-      auth_source_, false, deadline);
-}
-
-Error Device::judge_refusal(const FoundKey& key, const Error& error) noexcept {
-  const auto code = static_cast<ResponseCode>(error.native);
-  if (error.layer != Layer::tpm2) return error;
-  if (base_of(code) == TPM2_RC_LOCKOUT) {
-    const auto lockout = Lockout::read(connection_, kNoDeadline);
-    if (!lockout) return error;
-    Error explained = lockout->explain(kSigning);
-    explained.native = error.native;
-    explained.native_name = error.native_name;
-    return explained;
-  }
-  if (!is_wrong_auth(code)) return error;
-  // Judged once, and never sent again until the device is opened anew (P5).
-  refusal_ = error;
-  if (!needs_auth_value(key)) {
-    refusal_.status = Status::pin_required;
-    refusal_.detail = FixedText<190>("the key has an auth value, and an empty one was refused");
-  }
-  auth_.wipe();
-  return refusal_;
 }
 
 }  // namespace holdfast::hal::tpm2

@@ -24,9 +24,14 @@ struct FoundKey {
   /// Handle 0 while it is not in the TPM.
   LoadedObject object;
   Name root_name;  ///< of the storage root it was loaded under; empty if none was needed
-  KeyUri uri;      ///< names exactly this key
+  /// The PCR policy in its public area, if that is its policy.
+  std::optional<PcrPolicy> policy;
+  /// Why it cannot sign, though it is there: its policy is unknown, or its registers changed.
+  Error policy_refusal;
+  KeyUri uri;  ///< names exactly this key
 
   [[nodiscard]] bool is_persistent() const noexcept { return !file.has_value(); }
+  [[nodiscard]] bool is_used_by_policy() const noexcept { return object.public_area.is_used_by_policy(); }
 };
 
 /// A TPM, and the keys of it that are in use.
@@ -66,6 +71,7 @@ class Device final : public KeyDevice {
 
   [[nodiscard]] Connection& connection() noexcept { return connection_; }
   [[nodiscard]] StorageRoot& root() noexcept { return root_; }
+  [[nodiscard]] Owner& owner() noexcept { return owner_; }
   [[nodiscard]] const KeyUri& uri() const noexcept { return uri_; }
   [[nodiscard]] bool can_write() const noexcept { return access_ == DeviceAccess::provision; }
   [[nodiscard]] std::span<const std::byte> auth_value() const noexcept { return auth_.reveal({}); }
@@ -81,6 +87,8 @@ class Device final : public KeyDevice {
   /// Gives a key a handle. Found keys take the place of the one found before, so that its handle becomes stale; made
   /// ones stand beside it.
   [[nodiscard]] KeyHandle keep(const FoundKey& key, bool is_made) noexcept;
+  /// TPM2_EvictControl, by the owner: gives `object` the handle `persistent`, or takes it away if it is its own.
+  [[nodiscard]] Result<void> evict(const LoadedObject& object, std::uint32_t persistent, BootTime deadline) noexcept;
   /// The key behind a handle, in the TPM; `stale_key`.
   [[nodiscard]] Result<FoundKey*> use(KeyHandle handle, BootTime deadline) noexcept;
   void drop(KeyHandle handle) noexcept;
@@ -121,12 +129,16 @@ class Device final : public KeyDevice {
   [[nodiscard]] Result<void> check_usable() const noexcept;
   [[nodiscard]] Result<void> connect() noexcept;
   [[nodiscard]] Result<void> read_auth_value(const DeviceOptions& options) noexcept;
+  [[nodiscard]] Result<void> read_owner_auth_value(const DeviceOptions& options) noexcept;
   [[nodiscard]] Result<FoundKey> find(BootTime deadline) noexcept;
   [[nodiscard]] Result<FoundKey> find_the_only_key(BootTime deadline) noexcept;
   [[nodiscard]] bool needs_auth_value(const FoundKey& key) const noexcept;
+  [[nodiscard]] Result<void> judge_policy(FoundKey& key, BootTime deadline) noexcept;
   [[nodiscard]] Result<Signature> sign_with(FoundKey& key, std::span<const std::byte> digest,
                                             BootTime deadline) noexcept;
   [[nodiscard]] Result<PinAttempt> begin_attempt(const FoundKey& key, BootTime deadline) noexcept;
+  [[nodiscard]] Result<Signature> sign_once(FoundKey& key, bool with_auth, std::span<const std::byte> digest,
+                                            BootTime deadline) noexcept;
   [[nodiscard]] Error judge_refusal(const FoundKey& key, const Error& error) noexcept;
   void unload(FoundKey& key) noexcept;
   void drop_all_keys() noexcept;
@@ -145,7 +157,8 @@ class Device final : public KeyDevice {
   SecretBytes auth_;
   SourceIdentity auth_source_;
   Connection connection_;
-  StorageRoot root_{connection_};
+  Owner owner_{connection_};
+  StorageRoot root_{connection_, owner_};
   std::optional<Salt> salt_;
   // What we had in the TPM when the connection broke: one key, the root and the attestation or endorsement key at
   // most.

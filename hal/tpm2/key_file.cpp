@@ -115,7 +115,66 @@ Result<bool> read_boolean(std::span<const std::byte> field) noexcept {
 
 struct Fields {
   bool has_policy = false;
+  std::optional<PcrPolicy> policy;
 };
+
+// TPMPolicy: the code of a policy command and what follows its session's handle. For TPM2_PolicyPCR that is the
+// selection, and then the values' digest with no size before it.
+struct PolicyStep {
+  std::uint32_t code = 0;
+  std::span<const std::byte> parameters;
+};
+
+std::optional<PolicyStep> read_step(DerReader& in) noexcept {
+  const auto sequence = in.next(kSequence);
+  if (!sequence) return std::nullopt;
+  DerReader step(*sequence);
+  const auto code_field = step.next(kFirstField);
+  const auto parameters_field = step.next(kFirstField + 1);
+  if (!code_field || !parameters_field || !step.is_empty()) return std::nullopt;
+  DerReader code_in(*code_field);
+  DerReader parameters_in(*parameters_field);
+  const auto code = code_in.next(kInteger);
+  const auto parameters = parameters_in.next(kOctetString);
+  if (!code || !parameters || code->empty() || code->size() > 4 || !code_in.is_empty() || !parameters_in.is_empty()) {
+    return std::nullopt;
+  }
+  PolicyStep read;
+  for (const std::byte byte : *code) read.code = read.code << 8U | std::to_integer<std::uint32_t>(byte);
+  read.parameters = *parameters;
+  return read;
+}
+
+// Nothing for a well-formed policy of another kind than ours.
+Result<std::optional<PcrPolicy>> read_policy(std::span<const std::byte> field) noexcept {
+  const Error malformed = invalid("its policy is malformed");
+  DerReader outer(field);
+  const auto sequence = outer.next(kSequence);
+  if (!sequence || !outer.is_empty()) return malformed;
+  DerReader in(*sequence);
+  PcrPolicy policy;
+  bool is_ours = true;
+  for (int i = 0; !in.is_empty(); ++i) {
+    const auto step = read_step(in);
+    if (!step) return malformed;
+    if (i == 0 && step->code == TPM2_CC_PolicyPCR) {
+      ByteReader parameters(step->parameters);
+      const auto pcrs = read_selection(parameters);
+      const auto values = parameters.bytes(policy.values.size());
+      if (pcrs && !pcrs->empty() && parameters.is_exact()) {
+        policy.pcrs = *pcrs;
+        std::ranges::copy(values, policy.values.begin());
+        continue;
+      }
+    } else if (i == 1 && step->code == TPM2_CC_PolicyAuthValue && step->parameters.empty()) {
+      policy.needs_auth_value = true;
+      continue;
+    }
+    is_ours = false;
+  }
+  if (!is_ours || policy.pcrs.empty()) return std::optional<PcrPolicy>{};
+  return std::optional(policy);
+}
 
 Result<void> read_field(KeyFile& file, Fields& fields, const Element& element) noexcept {
   switch (element.tag - kFirstField) {
@@ -123,6 +182,9 @@ Result<void> read_field(KeyFile& file, Fields& fields, const Element& element) n
       file.has_empty_auth = HOLDFAST_TRY(read_boolean(element.content));
       return {};
     case 1:
+      fields.has_policy = true;
+      fields.policy = HOLDFAST_TRY(read_policy(element.content));
+      return {};
     case 3:
       fields.has_policy = true;
       return {};
@@ -167,6 +229,23 @@ Result<std::uint32_t> read_parent(std::span<const std::byte> integer) noexcept {
       .with_hint("make a new key: holdfast key generate tpm2:file=/PATH; its parent is the owner's storage root");
 }
 
+Result<void> check_policy(KeyFile& file, const Fields& fields) noexcept {
+  const PublicArea& area = file.key.public_area;
+  const Digest digest = fields.policy ? fields.policy->digest() : Digest{};
+  const bool fits = fields.policy && std::ranges::equal(area.policy(), digest);
+  if (fits) file.policy = fields.policy;
+  if (fits || !area.is_used_by_policy()) return {};
+  std::string_view why = "it can only be used by a policy of a kind that we cannot satisfy";
+  if (!area.has_policy()) why = "it can be used by nobody: userWithAuth is clear and there is no policy";
+  if (area.has_policy() && !fields.has_policy) why = "it can only be used by a policy, which the file does not say";
+  if (fields.policy) why = "the policy that the file says is not the one the key was made with";
+  return failure(Status::key_refused, Layer::tpm2, kReading)
+      .about(why)
+      .with_hint(
+          "make a key that signs with its auth value or while PCRs are unchanged (--pcr): holdfast key generate "
+          "tpm2:file=/PATH");
+}
+
 Result<KeyFile> read_der(std::span<const std::byte> der) noexcept {
   const Error malformed = invalid("its DER is malformed or cut short");
   DerReader outer(der);
@@ -200,12 +279,7 @@ Result<KeyFile> read_der(std::span<const std::byte> der) noexcept {
   auto area = PublicArea::parse(public_area);
   if (!area || !file.key.private_area.assign(private_area)) return invalid("its public or private part is malformed");
   file.key.public_area = *area;
-  if (!area->has(TPMA_OBJECT_USERWITHAUTH)) {
-    return failure(Status::key_refused, Layer::tpm2, kReading)
-        .about(fields.has_policy || area->has_policy() ? "it can only be used by a policy, which we cannot satisfy"
-                                                       : "it can be used by nobody: userWithAuth is clear")
-        .with_hint("make a key that signs with its auth value: holdfast key generate tpm2:file=/PATH");
-  }
+  HOLDFAST_TRY(check_policy(file, fields));
   return file;
 }
 
@@ -230,6 +304,32 @@ class DerWriter {
   ByteWriter out_{bytes_};
 };
 
+// [1] SEQUENCE OF TPMPolicy, as read_policy reads it.
+void write_policy(DerWriter& out, const PcrPolicy& policy) noexcept {
+  const auto write_step = [](DerWriter& to, std::uint16_t code, std::span<const std::byte> parameters) noexcept {
+    std::array<std::byte, 2> code_bytes{};
+    ByteWriter(code_bytes).u16(code);
+    DerWriter integer;
+    integer.element(kInteger, code_bytes);
+    DerWriter octets;
+    octets.element(kOctetString, parameters);
+    DerWriter step;
+    step.element(kFirstField, integer.written());
+    step.element(kFirstField + 1, octets.written());
+    to.element(kSequence, step.written());
+  };
+  std::array<std::byte, kPcrSelectionSize + kSha256Size> parameters{};
+  ByteWriter in(parameters);
+  write_selection(in, policy.pcrs);
+  in.bytes(policy.values);
+  DerWriter steps;
+  write_step(steps, TPM2_CC_PolicyPCR, in.written());
+  if (policy.needs_auth_value) write_step(steps, TPM2_CC_PolicyAuthValue, {});
+  DerWriter sequence;
+  sequence.element(kSequence, steps.written());
+  out.element(kFirstField + 1, sequence.written());
+}
+
 }  // namespace
 
 Result<KeyFile> parse_key_file(std::string_view text) noexcept {
@@ -248,6 +348,7 @@ Result<FixedText<kMaxKeyFileSize>> write_key_file(const KeyFile& file) noexcept 
   fields.element(kObjectIdentifier, type);
   const std::array boolean{std::byte{kBoolean}, std::byte{1}, file.has_empty_auth ? std::byte{0xFF} : std::byte{0}};
   fields.element(kFirstField, boolean);
+  if (file.policy) write_policy(fields, *file.policy);
   std::array<std::byte, 5> parent{};
   ByteWriter(std::span(parent).subspan(1)).u32(file.parent);
   const bool needs_sign_byte = (parent[1] & std::byte{0x80}) != std::byte{0};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "hal/tpm2/commands.hpp"
+#include "hal/tpm2/pcr_policy.hpp"
 
 namespace holdfast::hal::tpm2 {
 
@@ -13,11 +13,14 @@ struct KeyFile {
   WrappedKey key;
   std::uint32_t parent = 0;  ///< the owner hierarchy (its standard P-256 storage root) or a persistent handle
   bool has_empty_auth = false;
+  /// The policy the file spells out, if it is a PCR policy and the one in the key's public area.
+  std::optional<PcrPolicy> policy;
   FixedText<64> description;
 };
 
 /// Reads the PEM text of a key file. `file_invalid` says what is wrong: text, DER, an importable or sealed object, an
-/// optional field that we do not know. `key_refused` for a key whose policy we cannot satisfy.
+/// optional field that we do not know. `key_refused` for a key that signs only by a policy which is none of PCRs, or
+/// is not spelt out.
 [[nodiscard]] Result<KeyFile> parse_key_file(std::string_view text) noexcept;
 
 /// Writes the PEM text, `emptyAuth` always with it.

@@ -56,21 +56,43 @@ Result<void> refuse_existing(Connection& tpm, const KeyUri& uri, BootTime deadli
   return refuse(Status::already_exists, label_of(uri).view());
 }
 
-Result<WrappedKey> create(Device& device, BootTime deadline) noexcept {
+struct NewKey {
+  WrappedKey wrapped;
+  std::optional<PcrPolicy> policy;
+};
+
+Result<std::optional<PcrPolicy>> policy_of(Device& device, BootTime deadline) noexcept {
+  const PcrSelection& pcrs = device.uri().pcrs.pcrs;
+  if (pcrs.empty()) return std::optional<PcrPolicy>{};
+  const PcrState now = HOLDFAST_TRY(read_pcrs(device.connection(), pcrs, deadline));
+  return std::optional(PcrPolicy{pcrs, now.values, !device.auth_value().empty()});
+}
+
+Result<NewKey> create(Device& device, BootTime deadline) noexcept {
   Connection& tpm = device.connection();
   const LoadedObject& root = device.root().object();
-  if (device.auth_value().empty()) return create_key(tpm, root, KeyUse::signing, {}, {}, deadline);
+  NewKey key;
+  key.policy = HOLDFAST_TRY(policy_of(device, deadline));
+  const Digest digest = key.policy ? key.policy->digest() : Digest{};
+  const auto policy = key.policy ? std::span<const std::byte>(digest) : std::span<const std::byte>{};
+  if (device.auth_value().empty()) {
+    key.wrapped = HOLDFAST_TRY(create_key(tpm, root, KeyUse::signing, {}, {}, deadline, policy));
+    return key;
+  }
   // The auth value goes to the TPM encrypted: it is read by nobody who listens on the bus.
   const Salt* salt = HOLDFAST_TRY(device.salt());
   AuthSession session(tpm);
   HOLDFAST_TRY(session.start(AuthSession::Kind::hmac, root.handle, *salt, AuthSession::Life::one_command,
                              AuthSession::Secrecy::first_parameter, deadline));
-  return create_key(tpm, root, KeyUse::signing, device.auth_value(), {&session, {}}, deadline);
+  key.wrapped =
+      HOLDFAST_TRY(create_key(tpm, root, KeyUse::signing, device.auth_value(), {&session, {}}, deadline, policy));
+  return key;
 }
 
-Result<FoundKey> make_file(Device& device, const WrappedKey& wrapped, BootTime deadline) noexcept {
+Result<FoundKey> make_file(Device& device, const NewKey& key, BootTime deadline) noexcept {
   KeyFile file;
-  file.key = wrapped;
+  file.key = key.wrapped;
+  file.policy = key.policy;
   file.parent = device.root().parent();
   file.has_empty_auth = device.auth_value().empty();
   HOLDFAST_TRY(save_key_file(device.uri().file.view(), file));
@@ -79,16 +101,18 @@ Result<FoundKey> make_file(Device& device, const WrappedKey& wrapped, BootTime d
   return made;
 }
 
-Result<FoundKey> make_persistent(Device& device, const WrappedKey& wrapped, BootTime deadline) noexcept {
+Result<FoundKey> make_persistent(Device& device, const NewKey& key, BootTime deadline) noexcept {
   Connection& tpm = device.connection();
   const std::uint32_t handle = *device.uri().handle;
-  const LoadedObject loaded = HOLDFAST_TRY(load_key(tpm, device.root().object(), wrapped, deadline));
-  const auto kept = evict_control(tpm, loaded.handle, loaded.name.view(), handle, deadline);
+  const LoadedObject loaded = HOLDFAST_TRY(load_key(tpm, device.root().object(), key.wrapped, deadline));
+  const auto kept = device.evict(loaded, handle, deadline);
   tpm.flush(loaded.handle);
   if (!kept) return kept.error();
   auto made = device.read_persistent(handle, deadline);
   if (!made) {
-    (void)evict_control(tpm, handle, loaded.name.view(), handle, deadline);
+    LoadedObject persistent = loaded;
+    persistent.handle = handle;
+    (void)device.evict(persistent, handle, deadline);
     return made;
   }
   made->root_name = device.root().object().name;
@@ -106,9 +130,11 @@ Result<MadeKey> KeyGeneration::generate(const KeySpec& spec, BootTime deadline) 
     device_.unload_keys();
     const auto make = [&]() noexcept -> Result<MadeKey> {
       HOLDFAST_TRY(device_.root().resolve(0, device_.pinned_root(), deadline));
-      const WrappedKey wrapped = HOLDFAST_TRY(create(device_, deadline));
-      const FoundKey key = device_.uri().handle ? HOLDFAST_TRY(make_persistent(device_, wrapped, deadline))
-                                                : HOLDFAST_TRY(make_file(device_, wrapped, deadline));
+      // Whoever signs later has no auth value of the owner's to make the root with.
+      if (HOLDFAST_TRY(device_.owner().has_auth_value(deadline))) HOLDFAST_TRY(device_.root().persist(deadline));
+      const NewKey made = HOLDFAST_TRY(create(device_, deadline));
+      const FoundKey key = device_.uri().handle ? HOLDFAST_TRY(make_persistent(device_, made, deadline))
+                                                : HOLDFAST_TRY(make_file(device_, made, deadline));
       const KeyDescription description = HOLDFAST_TRY(device_.describe(key));
       return MadeKey{device_.keep(key, true), description, {}};
     };

@@ -56,8 +56,7 @@ Result<void> KeyListing::destroy(KeyHandle handle) noexcept {
     const FoundKey* key = HOLDFAST_TRY(device_.use(handle, kNoDeadline));
     if (key->is_persistent()) {
       const LoadedObject& object = key->object;
-      HOLDFAST_TRY(
-          evict_control(device_.connection(), object.handle, object.name.view(), object.handle, kNoDeadline));
+      HOLDFAST_TRY(device_.evict(object, object.handle, kNoDeadline));
       device_.drop(handle);
       const auto still = read_public(device_.connection(), object.handle, kNoDeadline);
       if (still) {

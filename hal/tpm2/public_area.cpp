@@ -32,7 +32,7 @@ Result<PublicArea> PublicArea::parse(std::span<const std::byte> bytes) noexcept 
   area.type_ = in.u16();
   area.name_algorithm_ = in.u16();
   area.attributes_ = in.u32();
-  area.has_policy_ = !in.sized().empty();
+  if (!area.policy_.assign(in.sized())) return malformed();
   switch (area.type_) {
     case TPM2_ALG_ECC: {
       skip_symmetric(in, area.has_root_symmetric_);
@@ -84,6 +84,8 @@ Result<PublicArea> PublicArea::parse(std::span<const std::byte> bytes) noexcept 
   return area;
 }
 
+bool PublicArea::is_used_by_policy() const noexcept { return !has(TPMA_OBJECT_USERWITHAUTH); }
+
 Name PublicArea::name() const noexcept {
   Name name;
   if (name_algorithm_ != TPM2_ALG_SHA256) return name;
@@ -103,7 +105,7 @@ std::optional<Scheme> PublicArea::scheme() const noexcept {
 
 bool PublicArea::is_storage_root() const noexcept {
   return is_p256_ && has_point_ && name_algorithm_ == TPM2_ALG_SHA256 && attributes_ == kRootAttributes &&
-         !has_policy_ && has_root_symmetric_ && scheme_ == SchemeKind::open;
+         !has_policy() && has_root_symmetric_ && scheme_ == SchemeKind::open;
 }
 
 std::optional<PublicKey> PublicArea::point() const noexcept {
@@ -114,7 +116,7 @@ std::optional<PublicKey> PublicArea::point() const noexcept {
   return key ? std::optional(*key) : std::nullopt;
 }
 
-KeyAttributes PublicArea::key_attributes(bool name_matches) const noexcept {
+KeyAttributes PublicArea::key_attributes(bool name_matches, bool is_policy_known) const noexcept {
   KeyAttributes out;
   out.set(KeyAttribute::fixed_tpm, has(TPMA_OBJECT_FIXEDTPM));
   out.set(KeyAttribute::fixed_parent, has(TPMA_OBJECT_FIXEDPARENT));
@@ -126,12 +128,13 @@ KeyAttributes PublicArea::key_attributes(bool name_matches) const noexcept {
   out.set(KeyAttribute::tpm_decrypt, has(TPMA_OBJECT_DECRYPT));
   out.set(KeyAttribute::scheme_pinned, is_scheme_pinned());
   out.set(KeyAttribute::name_matches, name_matches);
-  // An empty policy lets nothing through; what another one allows is not known here.
-  out.set(KeyAttribute::policy_known, !has_policy_);
+  // An empty policy lets nothing through.
+  out.set(KeyAttribute::policy_known, !has_policy() || is_policy_known);
+  out.set(KeyAttribute::pcr_bound, has_policy() && is_policy_known);
   return out;
 }
 
-void write_template(ByteWriter& out, KeyUse use, bool has_auth_value) noexcept {
+void write_template(ByteWriter& out, KeyUse use, bool has_auth_value, std::span<const std::byte> policy) noexcept {
   std::array<std::byte, 128> area{};
   ByteWriter in(area);
   std::uint32_t attributes = kRootAttributes;
@@ -140,8 +143,10 @@ void write_template(ByteWriter& out, KeyUse use, bool has_auth_value) noexcept {
     // Nothing to guess, so nothing for the lockout to protect; and no lockout of others can stop the key.
     if (!has_auth_value) attributes |= TPMA_OBJECT_NODA;
     if (use == KeyUse::attestation) attributes |= TPMA_OBJECT_RESTRICTED;
+    // With it the auth value, which may be empty, would do instead of the policy (Part 1 §19.7.1).
+    if (!policy.empty()) attributes &= ~static_cast<std::uint32_t>(TPMA_OBJECT_USERWITHAUTH);
   }
-  in.u16(TPM2_ALG_ECC).u16(TPM2_ALG_SHA256).u32(attributes).sized({});
+  in.u16(TPM2_ALG_ECC).u16(TPM2_ALG_SHA256).u32(attributes).sized(policy);
   if (use == KeyUse::storage_root) {
     in.u16(TPM2_ALG_AES).u16(kAesKeyBits).u16(TPM2_ALG_CFB).u16(TPM2_ALG_NULL);
   } else {

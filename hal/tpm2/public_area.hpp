@@ -9,6 +9,7 @@ namespace holdfast::hal::tpm2 {
 
 inline constexpr std::size_t kMaxPublicSize = 700;  ///< bytes of a TPMT_PUBLIC; RSA 4096 takes some 560
 inline constexpr std::size_t kCoordinateSize = 32;
+inline constexpr std::size_t kMaxPolicySize = 64;  ///< bytes of a digest, SHA-512's
 
 /// A TPMT_PUBLIC (TPM 2.0 Library Part 2 §12.2.4) as it came, and what we read of it.
 class PublicArea {
@@ -24,7 +25,11 @@ class PublicArea {
   [[nodiscard]] std::uint32_t attributes() const noexcept { return attributes_; }
   [[nodiscard]] bool has(std::uint32_t attribute) const noexcept { return (attributes_ & attribute) != 0; }
   [[nodiscard]] bool is_p256() const noexcept { return is_p256_; }
-  [[nodiscard]] bool has_policy() const noexcept { return has_policy_; }
+  /// Its authPolicy; empty: no policy authorises anything.
+  [[nodiscard]] std::span<const std::byte> policy() const noexcept { return policy_.view(); }
+  [[nodiscard]] bool has_policy() const noexcept { return !policy_.empty(); }
+  /// Only a policy lets it sign: its auth value alone does not.
+  [[nodiscard]] bool is_used_by_policy() const noexcept;
   /// Signs ECDSA with SHA-256 and nothing else.
   [[nodiscard]] bool is_scheme_pinned() const noexcept { return scheme_ == SchemeKind::ecdsa_sha256; }
   /// The scheme of ours it can sign in: an unrestricted P-256 signing key whose own scheme is open or ours.
@@ -35,7 +40,8 @@ class PublicArea {
   /// Empty unless the point's coordinates are complete.
   [[nodiscard]] std::optional<PublicKey> point() const noexcept;
 
-  [[nodiscard]] KeyAttributes key_attributes(bool name_matches) const noexcept;
+  /// What it says of itself; besides, whether its policy is one that we know, the PCR policy.
+  [[nodiscard]] KeyAttributes key_attributes(bool name_matches, bool is_policy_known) const noexcept;
 
  private:
   enum class SchemeKind : std::uint8_t { open, ecdsa_sha256, other };
@@ -44,7 +50,7 @@ class PublicArea {
   std::uint16_t type_ = 0;
   std::uint16_t name_algorithm_ = 0;
   std::uint32_t attributes_ = 0;
-  bool has_policy_ = false;
+  Octets<kMaxPolicySize> policy_;
   bool is_p256_ = false;
   bool has_root_symmetric_ = false;
   SchemeKind scheme_ = SchemeKind::other;
@@ -58,7 +64,8 @@ enum class KeyUse : std::uint8_t {
   storage_root,
 };
 
-/// Writes the TPM2B_PUBLIC template of a key to be made.
-void write_template(ByteWriter& out, KeyUse use, bool has_auth_value) noexcept;
+/// Writes the TPM2B_PUBLIC template of a key to be made. With `policy`, nothing but that policy lets it sign.
+void write_template(ByteWriter& out, KeyUse use, bool has_auth_value,
+                    std::span<const std::byte> policy = {}) noexcept;
 
 }  // namespace holdfast::hal::tpm2

@@ -5,20 +5,30 @@ namespace holdfast::hal::tpm2 {
 namespace {
 
 constexpr const char* kFinding = "finding the storage root";
+constexpr const char* kNewKeyHint =
+    "use the TPM and the storage root the key was made under, or make a new key: holdfast key generate "
+    "tpm2:file=/PATH";
 
 }  // namespace
 
 Result<LoadedObject> StorageRoot::persistent(std::uint32_t handle, BootTime deadline) noexcept {
-  LoadedObject object = HOLDFAST_TRY(read_public(tpm_, handle, deadline));
+  const LoadedObject object = HOLDFAST_TRY(read_public(tpm_, handle, deadline));
   if (!object.name_matches || !object.public_area.is_storage_root()) {
     return failure(Status::key_refused, Layer::tpm2, kFinding)
-        .about("the parent is not the standard P-256 storage root");
+        .about("the parent is not the standard P-256 storage root")
+        .with_hint(kNewKeyHint);
   }
   return object;
 }
 
 Result<LoadedObject> StorageRoot::find(std::uint32_t parent, const Name& pinned, BootTime deadline) noexcept {
-  if (parent != 0 && parent != kOwnerHierarchy) return persistent(parent, deadline);
+  if (parent != 0 && parent != kOwnerHierarchy) {
+    auto named = persistent(parent, deadline);
+    if (named || named.status() != Status::key_not_found) return named;
+    return failure(Status::key_refused, Layer::tpm2, kFinding)
+        .about("the persistent storage root that the key file names as its parent is not in the TPM")
+        .with_hint(kNewKeyHint);
+  }
   // The persistent root saves the seconds that a hardware TPM takes to make one. For a key whose parent is the
   // hierarchy it serves only if it is the same key, which only a pinned name can tell beforehand.
   const bool may_be_persistent = parent == 0 || !pinned.empty();
@@ -29,7 +39,9 @@ Result<LoadedObject> StorageRoot::find(std::uint32_t parent, const Name& pinned,
       return found.error();
     }
   }
-  return create_storage_root(tpm_, deadline);
+  return owner_.act(nullptr, deadline, [&](const Consent& consent) noexcept {
+    return create_storage_root(tpm_, kOwnerHierarchy, consent, deadline);
+  });
 }
 
 Result<void> StorageRoot::resolve(std::uint32_t parent, const Name& pinned, BootTime deadline) noexcept {
@@ -46,6 +58,24 @@ Result<void> StorageRoot::resolve(std::uint32_t parent, const Name& pinned, Boot
   return failure(Status::key_changed, Layer::tpm2, kFinding)
       .about("the storage root is not the one pinned in the key's URI (srk-name)")
       .with_hint("the TPM was exchanged or cleared, or something stands between it and this process: find out which");
+}
+
+Result<void> StorageRoot::persist(BootTime deadline) noexcept {
+  if (is_persistent()) return {};
+  const auto there = read_public(tpm_, kPersistentRoot, deadline);
+  if (there) {
+    return failure(Status::already_exists, Layer::tpm2, "making the storage root persistent")
+        .about(
+            "another key has the handle 0x81000001, and without it each signature would need the owner's auth value")
+        .with_hint("have the TPM's owner free that handle (tpm2_evictcontrol), or take the owner's auth value away");
+  }
+  if (there.status() != Status::key_not_found) return there.error();
+  HOLDFAST_TRY(owner_.act(&object_, deadline, [&](const Consent& consent) noexcept {
+    return evict_control(tpm_, object_.handle, object_.name.view(), kPersistentRoot, consent, deadline);
+  }));
+  tpm_.flush(object_.handle);
+  object_.handle = kPersistentRoot;
+  return {};
 }
 
 void StorageRoot::release() noexcept {

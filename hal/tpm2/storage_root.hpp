@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "hal/tpm2/commands.hpp"
+#include "hal/tpm2/owner.hpp"
 
 namespace holdfast::hal::tpm2 {
 
@@ -13,7 +13,7 @@ inline constexpr std::uint32_t kOwnerHierarchy = 0x40000001;  ///< TPM_RH_OWNER
 /// A persistent one is used where it is; one that had to be made is flushed when this goes out of scope.
 class StorageRoot {
  public:
-  explicit StorageRoot(Connection& tpm) noexcept : tpm_(tpm) {}
+  StorageRoot(Connection& tpm, Owner& owner) noexcept : tpm_(tpm), owner_(owner) {}
   ~StorageRoot() { release(); }
   StorageRoot(const StorageRoot&) = delete;
   StorageRoot& operator=(const StorageRoot&) = delete;
@@ -22,6 +22,8 @@ class StorageRoot {
   /// if it is the same key), a persistent handle, or 0 for whichever the TPM has. With `pinned` not empty, only a
   /// root of that name will do (`key_changed`): until then its name is trusted on first use.
   [[nodiscard]] Result<void> resolve(std::uint32_t parent, const Name& pinned, BootTime deadline) noexcept;
+  /// Keeps the root, which is there, at `kPersistentRoot`, if nothing else is. `already_exists` otherwise.
+  [[nodiscard]] Result<void> persist(BootTime deadline) noexcept;
   /// Flushes it, if it is transient.
   void release() noexcept;
   /// Forgets it without a word to the TPM, which has lost it.
@@ -38,6 +40,7 @@ class StorageRoot {
   [[nodiscard]] Result<LoadedObject> find(std::uint32_t parent, const Name& pinned, BootTime deadline) noexcept;
 
   Connection& tpm_;
+  Owner& owner_;
   LoadedObject object_;
 };
 

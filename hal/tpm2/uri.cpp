@@ -13,11 +13,11 @@ constexpr std::string_view kWrittenPlain = "-._~/:=,";
 constexpr std::uint32_t kFirstPersistent = 0x81000000;  // TPM 2.0 Library Part 2 §7.2
 constexpr std::uint32_t kLastPersistent = 0x81FFFFFF;
 
-enum class Attribute : std::uint8_t { file, handle, srk_name, tcti, pin_source, pin_value };
+enum class Attribute : std::uint8_t { file, handle, pcr, srk_name, tcti, pin_source, pin_value };
 
 // In the order of Attribute.
 constexpr UriAttribute kAttributes[] = {
-    {"file", false}, {"handle", false},    {"srk-name", false},
+    {"file", false}, {"handle", false},    {"pcr", false},      {"srk-name", false},
     {"tcti", true},  {"pin-source", true}, {"pin-value", true},
 };
 
@@ -117,6 +117,15 @@ class Reading {
       case Attribute::handle:
         uri_.handle = HOLDFAST_TRY(read_handle(attribute, value));
         return {};
+      case Attribute::pcr: {
+        const auto pcrs = parse_pcrs(HOLDFAST_TRY(decode<kMaxPcrTextSize>(attribute, value)).view());
+        if (!pcrs) {
+          return refuse(attribute.name, "is not a bank and its registers")
+              .with_hint("write it as sha256:0,7: one of sha1, sha256, sha384, sha512, then registers from 0 to 23");
+        }
+        uri_.pcrs = *pcrs;
+        return {};
+      }
       case Attribute::srk_name:
         uri_.srk_name = HOLDFAST_TRY(read_name(attribute, value));
         return {};
@@ -149,6 +158,7 @@ Result<FixedText<kMaxKeyUriSize>> write_uri(const KeyUri& uri) noexcept {
     text.append({digits, static_cast<std::size_t>(end - digits)});
     out.path("handle", text.view());
   }
+  out.path("pcr", write_pcrs(uri.pcrs).view());
   FixedText<2 * kNameSize> name;
   append_hex(name, uri.srk_name.view());
   out.path("srk-name", name.view());

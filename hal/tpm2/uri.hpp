@@ -5,6 +5,7 @@
 
 #include "hal/key_device.hpp"
 #include "hal/tpm2/octets.hpp"
+#include "hal/tpm2/pcr.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -25,6 +26,7 @@ using Name = Octets<kNameSize>;
 ///     tpm2-URI  = "tpm2:" [ path *( ";" path ) ] [ "?" query *( "&" query ) ]
 ///     path      = "file=" absolute-path      ; a TSS2 PRIVATE KEY in PEM
 ///               / "handle=0x" 8HEXDIG        ; a persistent key, 81000000 to 81FFFFFF
+///               / "pcr=" bank ":" list       ; the registers the key is bound to: see PcrBinding
 ///               / "srk-name=" 68HEXDIG       ; the pinned name of the storage root
 ///     query     = "tcti=" name [ ":" conf ]  ; default device:/dev/tpmrm0
 ///               / "pin-source=" source       ; where the key's auth value comes from
@@ -33,6 +35,7 @@ using Name = Octets<kNameSize>;
 struct KeyUri {
   FixedText<kMaxPathSize> file;
   std::optional<std::uint32_t> handle;
+  PcrBinding pcrs;
   Name srk_name;
   FixedText<kMaxTctiSize> tcti;
   FixedText<kMaxPathSize> pin_source;
@@ -42,8 +45,8 @@ struct KeyUri {
 /// encoded. Allocates nothing.
 [[nodiscard]] Result<KeyUri> parse_uri(std::string_view text) noexcept;
 
-/// Writes `uri` in its one order: file or handle, srk-name; tcti, pin-source. `resource_exhausted` if it does not
-/// fit.
+/// Writes `uri` in its one order: file or handle, pcr, srk-name; tcti, pin-source. `resource_exhausted` if it does
+/// not fit.
 [[nodiscard]] Result<FixedText<kMaxKeyUriSize>> write_uri(const KeyUri& uri) noexcept;
 
 }  // namespace holdfast::hal::tpm2

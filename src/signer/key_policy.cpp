@@ -54,7 +54,12 @@ constexpr std::array kTpmRules{
     Rule{KeyAttribute::tpm_decrypt, false, kStrict | kImported},
     Rule{KeyAttribute::scheme_pinned, true, kStrict | kImported},
     Rule{KeyAttribute::name_matches, true},
+    // A policy that we do not know may let somebody else sign.
+    Rule{KeyAttribute::policy_known, true, kStrict},
 };
+
+// The auth value, which may be empty, would do instead of the policy (TPM 2.0 Library Part 1 §19.7.1).
+constexpr Rule kUseOfBoundKey{KeyAttribute::user_with_auth, false, kStrict};
 
 // A key that came in can leave again if its policy lets TPM2_Duplicate through (TPM 2.0 Library Part 1 §23.3): it
 // needs an empty policy, which never does, or one we know. A key fixed to its TPM and parent cannot leave by any
@@ -127,6 +132,9 @@ Result<void> check_key_policy(const hal::KeyDescription& key, KeyProfile profile
   if (key.backend == hal::BackendKind::tpm2) {
     if (is_movable(key.attributes)) {
       if (auto policy = check_rules({&kPolicyOfMovableKey, 1}, key.attributes, profile, true); !policy) return policy;
+    }
+    if (key.attributes.get(KeyAttribute::pcr_bound) == Tristate::yes) {
+      if (auto use = check_rules({&kUseOfBoundKey, 1}, key.attributes, profile, true); !use) return use;
     }
     return check_rules(kTpmRules, key.attributes, profile, true);
   }

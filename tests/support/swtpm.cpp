@@ -185,7 +185,7 @@ int Swtpm::run(const std::string& command, std::string* out) const {
 }
 
 hal::DevicePtr open_tpm(const std::string& uri, hal::DeviceAccess access, std::string_view pin_source,
-                        hal::Clock* clock) {
+                        hal::Clock* clock, std::string_view owner_pin_source) {
   hal::DeviceOptions options;
   options.uri = uri;
   options.access = access;
@@ -193,6 +193,9 @@ hal::DevicePtr open_tpm(const std::string& uri, hal::DeviceAccess access, std::s
   auto pin = hal::PinSource::parse(pin_source);
   if (!pin) throw std::runtime_error(told(pin.error()));
   options.pin = *pin;
+  auto owner_pin = hal::PinSource::parse(owner_pin_source);
+  if (!owner_pin) throw std::runtime_error(told(owner_pin.error()));
+  options.owner_pin = *owner_pin;
   auto device = hal::open_device(options);
   if (!device) throw std::runtime_error(told(device.error()));
   return std::move(device).value();

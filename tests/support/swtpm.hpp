@@ -69,7 +69,8 @@ class Swtpm {
 
 /// Opens `uri`; throws with the message if that fails.
 [[nodiscard]] hal::DevicePtr open_tpm(const std::string& uri, hal::DeviceAccess access,
-                                      std::string_view pin_source = {}, hal::Clock* clock = nullptr);
+                                      std::string_view pin_source = {}, hal::Clock* clock = nullptr,
+                                      std::string_view owner_pin_source = {});
 
 /// A whole error as a person sees it.
 [[nodiscard]] std::string told(const Error& error);

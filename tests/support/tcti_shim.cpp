@@ -161,6 +161,10 @@ class Shim {
       answer_ = answer_of(made_up);
       return TSS2_RC_SUCCESS;
     }
+    if (control.extensions > 0 && control.extend_before == code) {
+      --control.extensions;
+      extend(control.extend_pcr);
+    }
     ++control.commands;
     return is_manager_ ? run_managed(std::move(command), code) : run(command);
   }
@@ -195,6 +199,19 @@ class Shim {
     Bytes answer;
     if (exchange(command, answer) != 0) return answer_of(TPM2_RC_FAILURE);
     return answer;
+  }
+
+  void extend(std::uint32_t pcr) {
+    Bytes parameters(4 + 4 + 9 + 4 + 2 + 32);
+    write_u32(parameters, 0, pcr);
+    write_u32(parameters, 4, 9);
+    write_u32(parameters, 8, TPM2_RS_PW);
+    write_u32(parameters, 17, 1);
+    parameters[22] = TPM2_ALG_SHA256;
+    parameters[23] = 1;
+    Bytes command = command_of(TPM2_CC_PCR_Extend, parameters);
+    command[1] = 0x02;  // TPM_ST_SESSIONS
+    ask(command);
   }
 
   std::uint32_t load(const Bytes& context) {

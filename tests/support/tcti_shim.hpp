@@ -20,6 +20,11 @@ struct TctiShimControl {
   /// Of answers to commands of code `fail_code`: flips one bit of the byte this far from the end; 0: none.
   std::atomic<std::uint32_t> garble_from_end{0};
 
+  /// The next command of code `extend_before` is preceded by an extension of this PCR (SHA-256) by somebody else.
+  std::atomic<std::uint32_t> extend_before{0};
+  std::atomic<std::uint32_t> extend_pcr{0};
+  std::atomic<std::uint32_t> extensions{0};  ///< so many times
+
   /// MODE crowded: the other client's session outlives this connection.
   std::atomic<bool> other_client_stays{false};
 };

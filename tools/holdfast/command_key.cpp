@@ -13,7 +13,39 @@ namespace {
 constexpr std::size_t kMostKeys = 256;
 
 DeviceRequest request_of(const Arguments& arguments) {
-  return {arguments.value("URI"), arguments.value("module"), arguments.value("pin-source")};
+  return {arguments.value("URI"), arguments.value("module"), arguments.value("pin-source"),
+          arguments.value("owner-pin-source")};
+}
+
+// What is said of a TPM key by an option instead of in its URI.
+Result<std::string> uri_with_options(const Arguments& arguments) {
+  struct Row {
+    std::string_view option;
+    std::string_view attribute;
+    std::string_view excludes;
+  };
+  constexpr Row kRows[] = {{"persist", "handle", "file"}, {"pcr", "pcr", ""}};
+  std::string uri(arguments.value("URI"));
+  const bool is_tpm = uri.starts_with("tpm2:");
+  for (const std::string_view option : {"persist", "pcr", "owner-pin-source"}) {
+    if (is_tpm || !arguments.has(option)) continue;
+    return wrong_value("--" + std::string(option) + " is for TPM keys", "leave it out, or name a key tpm2:…");
+  }
+  for (const Row& row : kRows) {
+    if (!arguments.has(row.option)) continue;
+    const std::string option = "--" + std::string(row.option);
+    const auto there = HOLDFAST_TRY(path_attribute(uri, row.attribute));
+    if (there) {
+      return wrong_value("the URI says " + std::string(row.attribute) + "= already, and " + option + " once more",
+                         "say it once");
+    }
+    if (!row.excludes.empty() && HOLDFAST_TRY(path_attribute(uri, row.excludes))) {
+      return wrong_value(option + " makes a persistent key, and the URI names a file",
+                         "leave one of them out: tpm2: with --persist, or tpm2:file=/PATH");
+    }
+    uri = with_path_attribute(uri, row.attribute, arguments.value(row.option));
+  }
+  return uri;
 }
 
 Result<KeyProfile> profile_of(const Arguments& arguments) {
@@ -48,8 +80,7 @@ struct GenerateRequest {
   KeyProfile profile;
 };
 
-Result<GenerateRequest> read_generate_request(const Arguments& arguments) {
-  const std::string_view uri = arguments.value("URI");
+Result<GenerateRequest> read_generate_request(const Arguments& arguments, std::string_view uri) {
   const KeyProfile profile = HOLDFAST_TRY(profile_of(arguments));
   if (uri.starts_with("tpm2:")) {
     // A TPM key is called by its file or handle; the back end judges them.
@@ -95,8 +126,10 @@ Result<void> admit(hal::KeyDevice& device, const hal::MadeKey& made, KeyProfile 
 }
 
 Result<void> generate_key(Terminal& terminal, const Arguments& arguments) {
-  const GenerateRequest wanted = HOLDFAST_TRY(read_generate_request(arguments));
-  const DeviceRequest request = request_of(arguments);
+  const std::string wanted_uri = HOLDFAST_TRY(uri_with_options(arguments));
+  const GenerateRequest wanted = HOLDFAST_TRY(read_generate_request(arguments, wanted_uri));
+  DeviceRequest request = request_of(arguments);
+  request.uri = wanted_uri;
   const hal::DevicePtr device = HOLDFAST_TRY(open_device(request, hal::DeviceAccess::provision));
   const hal::TokenDescription token = HOLDFAST_TRY(device->describe_token());
   const Scheme scheme = HOLDFAST_TRY(scheme_for(token, arguments));
@@ -243,10 +276,22 @@ std::vector<Command> key_commands(Terminal& terminal) {
                    {.name = "profile",
                     .value_name = "PROFILE",
                     .help = "what the key must be: strict (made on the token), or imported; default: strict"},
+                   {.name = "persist",
+                    .value_name = "HANDLE",
+                    .help = "TPM: keep the key in the TPM under this handle (0x81000010), not in a file; the same as "
+                            "handle= in the URI"},
+                   {.name = "pcr",
+                    .value_name = "BANK:LIST",
+                    .help = "TPM: the key signs only while these registers hold what they hold now (sha256:0,7), "
+                            "whoever asks"},
+                   kOwnerPinSourceOption,
                    kNoProbeOption},
        .examples = {{.purpose = "Make a key on the token named agents",
                      .command_line = "holdfast key generate 'pkcs11:token=agents;object=agent-key?module-path="
-                                     "/usr/lib/softhsm/libsofthsm2.so' --pin-source file:/run/ci/pin"}},
+                                     "/usr/lib/softhsm/libsofthsm2.so' --pin-source file:/run/ci/pin"},
+                    {.purpose = "Make a key in this machine's TPM that signs only while firmware and secure boot are "
+                                "as they are now",
+                     .command_line = "holdfast key generate tpm2:file=/etc/holdfast/agent.pem --pcr sha256:0,7"}},
        .run = running(terminal, generate_key)},
       {.words = "key list",
        .summary = "lists the signing keys on a token",
@@ -272,6 +317,7 @@ std::vector<Command> key_commands(Terminal& terminal) {
        .positionals = {one_key},
        .options = {{.name = "yes", .value_name = "", .help = "do not ask", .kind = OptionKind::flag},
                    kPinSourceOption,
+                   kOwnerPinSourceOption,
                    kModuleOption},
        .examples = {{.purpose = "Remove a key without being asked",
                      .command_line =

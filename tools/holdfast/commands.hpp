@@ -60,6 +60,12 @@ inline constexpr Option kPinSourceOption{
     .help =
         "where the PIN comes from: file:/PATH, fd:N, credential:NAME, env:NAME or prompt; default: the URI's "
         "pin-source"};
+inline constexpr Option kOwnerPinSourceOption{
+    .name = "owner-pin-source",
+    .value_name = "SOURCE",
+    .help =
+        "TPM: where the auth value of the owner hierarchy comes from, if it has one. It is sent once. With it the "
+        "storage root is made persistent at 0x81000001, so that signing does not need it"};
 inline constexpr Option kModuleOption{.name = "module",
                                       .value_name = "PATH",
                                       .help = "the PKCS#11 module; default: the URI's module-path or module-name"};

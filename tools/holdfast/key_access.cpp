@@ -15,6 +15,7 @@ Result<hal::DevicePtr> open_device(const DeviceRequest& request, hal::DeviceAcce
   options.uri = request.uri;
   options.access = access;
   options.pin = HOLDFAST_TRY(hal::PinSource::parse(request.pin_source));
+  options.owner_pin = HOLDFAST_TRY(hal::PinSource::parse(request.owner_pin_source));
   options.module_path = request.module_path;
   options.sessions = 1;
   Result<hal::DevicePtr> device = hal::open_device(options);

@@ -14,6 +14,7 @@ struct DeviceRequest {
   std::string_view uri;
   std::string_view module_path;
   std::string_view pin_source;
+  std::string_view owner_pin_source{};  ///< the TPM's owner hierarchy; for making and deleting keys
 };
 
 /// Opens the device of `request`. The module belongs to this process alone.

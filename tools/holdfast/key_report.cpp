@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/key_report.hpp"
 
+#include "tools/holdfast/key_uri.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -40,12 +42,22 @@ constexpr std::array kWordings{
     Wording{KeyAttribute::tpm_sign, true, "signs", "does not sign"},
     Wording{KeyAttribute::tpm_decrypt, false, "decrypts", "does not decrypt"},
     Wording{KeyAttribute::scheme_pinned, true, "signs in one scheme only", "signs in any scheme of its kind"},
+    Wording{KeyAttribute::pcr_bound, false, "signs only while PCRs are as they were when it was made",
+            "is bound to no PCRs"},
+    Wording{KeyAttribute::user_with_auth, true, "its auth value, if it has one, lets it sign",
+            "its auth value alone does not let it sign: its policy must be satisfied"},
+    Wording{KeyAttribute::policy_known, true, "it has no policy, or one that is known here",
+            "it has a policy that is not known here"},
     Wording{KeyAttribute::name_matches, true, "its name fits its public area",
             "its name does not fit its public area"},
 };
 
 // These a token may leave unpinned or unstated under `strict` (design: "where the token knows them").
-bool is_only_a_wish(KeyAttribute attribute) { return attribute == KeyAttribute::mechanisms_pinned; }
+// Whether a TPM key is bound to PCRs is its owner's choice, and says how it must be used.
+bool is_only_a_wish(KeyAttribute attribute) {
+  return attribute == KeyAttribute::mechanisms_pinned || attribute == KeyAttribute::pcr_bound ||
+         attribute == KeyAttribute::user_with_auth;
+}
 
 std::string padded(std::string_view text, std::size_t width) {
   std::string out(text);
@@ -90,6 +102,20 @@ std::string flags_in_words(const hal::TokenDescription& token) {
   return words;
 }
 
+// "sha256:0=1f2e3d4c,7=99aabbcc" without what the registers held.
+std::string pcrs_in_words(std::string_view uri) {
+  const auto attribute = path_attribute(uri, "pcr");
+  const std::string spelt = attribute && *attribute ? **attribute : "";
+  const std::size_t colon = spelt.find(':');
+  std::string words = "PCRs " + spelt.substr(0, colon == std::string::npos ? 0 : colon + 1);
+  bool is_mark = false;
+  for (const char c : std::string_view(spelt).substr(std::min(spelt.size(), colon + 1))) {
+    is_mark = c == '=' || (is_mark && c != ',');
+    if (!is_mark) words += c;
+  }
+  return words;
+}
+
 }  // namespace
 
 Report token_report(const hal::TokenDescription& token) {
@@ -126,6 +152,9 @@ Report key_report(const hal::KeyDescription& key) {
     report.text("public_key", "public key", to_ssh_public_key(*key.public_key).view());
   } else {
     report.row("public_key", "public key", "not shown by the token", Json());
+  }
+  if (key.attributes.get(KeyAttribute::pcr_bound) == hal::Tristate::yes) {
+    report.text("pcrs", "bound to", pcrs_in_words(key.uri.view()));
   }
   report.text("uri", "uri", key.uri.view());
   report.for_programs("attributes", attributes_json(attribute_snapshot(key.attributes)));

@@ -243,6 +243,64 @@ TEST_F(Tpm2Refusal, AFileThatIsNoneOrCutShortIsRefused) {
   EXPECT_EQ(refusal(tpm_->file_uri("changed")).status, Status::key_refused);
 }
 
+TEST_F(Tpm2Refusal, AKeyUnderAnotherParentIsRefused) {
+  // Its parent is a persistent root: gone, another kind of key, and then another root than it was.
+  const std::string make_root =
+      "tpm2_createprimary -Q -C o -G ecc256:aes128cfb -c root.ctx -a "
+      "'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt'";
+  const std::string keep = " && tpm2_evictcontrol -Q -C o -c root.ctx 0x81000001 && tpm2_flushcontext -t";
+  tools(make_root + keep);
+  DevicePtr device = open(tpm_->file_uri("agent"));
+  generate(*device);
+  device.reset();
+  tools("tpm2_evictcontrol -Q -C o -c 0x81000001");
+  Error error = refusal(tpm_->file_uri("agent"));
+  EXPECT_EQ(error.status, Status::key_refused);
+  EXPECT_NE(error.detail.view().find("is not in the TPM"), std::string_view::npos) << told(error);
+  tools("tpm2_createprimary -Q -C o -G rsa2048 -c root.ctx" + keep);
+  error = refusal(tpm_->file_uri("agent"));
+  EXPECT_EQ(error.status, Status::key_refused);
+  EXPECT_NE(error.detail.view().find("not the standard P-256 storage root"), std::string_view::npos) << told(error);
+  tools("tpm2_clear && " + make_root + keep);
+  error = refusal(tpm_->file_uri("agent"));
+  EXPECT_EQ(error.status, Status::key_refused);
+  EXPECT_STREQ(error.native_name, "TPM_RC_INTEGRITY");
+}
+
+TEST_F(Tpm2Refusal, AFieldThatNobodyKnowsIsNamedByItsNumber) {
+  DevicePtr device = open(tpm_->file_uri("agent"));
+  generate(*device);
+  device.reset();
+  // [9] BOOLEAN, put in with openssl's own ASN.1 compiler.
+  tools(
+      "openssl asn1parse -in agent.pem -noout -out agent.der && "
+      "python3 -c \"d=open('agent.der','rb').read(); h=4 if d[1]==0x82 else 3; t=d[h:h+13]; "
+      "body=t+bytes([0xA9,3,1,1,255])+d[h+13:]; "
+      "open('more.der','wb').write(bytes([0x30,0x82,len(body)>>8,len(body)&255])+body if len(body)>255 else "
+      "bytes([0x30,0x81,len(body)])+body)\" && "
+      "(echo '-----BEGIN TSS2 PRIVATE KEY-----'; base64 -w 64 more.der; echo '-----END TSS2 PRIVATE KEY-----') "
+      "> more.pem && chmod 644 more.pem");
+  const Error error = refusal(tpm_->file_uri("more"));
+  EXPECT_EQ(error.status, Status::file_invalid);
+  EXPECT_NE(error.detail.view().find("[9]"), std::string_view::npos) << told(error);
+}
+
+TEST_F(Tpm2Refusal, ATpmInFailureModeSaysSoWhenItIsOpened) {
+  constexpr std::uint32_t kGetCapability = 0x17A;
+  const std::string uri =
+      "tpm2:file=" + tpm_->folder().file("agent.pem") + "?tcti=" + HOLDFAST_TEST_TCTI_SHIM + ":plain," + tpm_->tcti();
+  tcti_shim().fail_code = kGetCapability;
+  tcti_shim().fail_with = 0x101;
+  tcti_shim().failures = 1;
+  hal::DeviceOptions options;
+  options.uri = uri;
+  const auto device = hal::open_device(options);
+  ASSERT_EQ(device.status(), Status::device_fault);
+  EXPECT_STREQ(device.error().native_name, "TPM_RC_FAILURE");
+  EXPECT_EQ(device.error().detail.view(), "TPM: the TPM is in failure mode");
+  EXPECT_NE(hint_of(device.error()).find("power the machine off"), std::string_view::npos);
+}
+
 TEST_F(Tpm2Refusal, FullTransientSlotsAreExplained) {
   // What crashed clients leave behind where no resource manager cleans up.
   for (int i = 0; i < 3; ++i) tools("tpm2_createprimary -Q -C o -G ecc -c left.ctx");

@@ -153,6 +153,30 @@ TEST(KeyPolicy, AnImportedTpmKeyNeedsAPolicyThatCannotDuplicateIt) {
   expect_verdict(Verdict::refused, key, KeyProfile::imported, KeyAttribute::policy_known, "is false", true);
 }
 
+TEST(KeyPolicy, StrictTakesNoPolicyButOneItKnows) {
+  hal::KeyDescription key = key_with(BackendKind::tpm2, KeyAttribute::policy_known, false);
+  expect_verdict(Verdict::refused, key, KeyProfile::strict, KeyAttribute::policy_known, "is false", true);
+  EXPECT_TRUE(check_key_policy(key, KeyProfile::shared)) << "as other tools make them, by name";
+  key = key_with(BackendKind::tpm2, KeyAttribute::policy_known, {});
+  expect_verdict(Verdict::refused, key, KeyProfile::strict, KeyAttribute::policy_known, "is not stated by the device",
+                 true);
+}
+
+TEST(KeyPolicy, ABoundKeyThatItsAuthValueOpensTooIsNotBound) {
+  hal::KeyDescription key = key_with(BackendKind::tpm2, {}, {});
+  key.attributes.set(KeyAttribute::pcr_bound, true);
+  expect_verdict(Verdict::refused, key, KeyProfile::strict, KeyAttribute::user_with_auth,
+                 "is not stated by the device", false);
+  key.attributes.set(KeyAttribute::user_with_auth, true);
+  expect_verdict(Verdict::refused, key, KeyProfile::strict, KeyAttribute::user_with_auth, "is true", false);
+  EXPECT_TRUE(check_key_policy(key, KeyProfile::shared));
+  key.attributes.set(KeyAttribute::user_with_auth, false);
+  EXPECT_TRUE(check_key_policy(key, KeyProfile::strict));
+  key.attributes.set(KeyAttribute::pcr_bound, false);
+  key.attributes.set(KeyAttribute::user_with_auth, true);
+  EXPECT_TRUE(check_key_policy(key, KeyProfile::strict));
+}
+
 TEST(KeyPolicy, SharedIsNoProfileOfAPkcs11Key) {
   const auto checked = check_key_policy(key_with(BackendKind::pkcs11, {}, {}), KeyProfile::shared);
   EXPECT_EQ(checked.status(), Status::invalid_argument);

@@ -127,6 +127,87 @@ TEST(KeyFile, AKeyThatOnlyAPolicyOpensIsRefused) {
   EXPECT_EQ(parse_key_file(pem(bytes)).status(), Status::key_refused);
 }
 
+// As draft-bottomley-tpm2-keys has it: the selection, then 32 bytes of the values' digest, no size before them.
+std::string pcr_field(std::string_view selection, std::string_view more = {}) {
+  using namespace std::string_view_literals;
+  const std::string parameters = std::string(selection) + std::string(32, 'd');
+  const auto element = [](char tag, std::string_view content) {
+    return std::string{tag, static_cast<char>(content.size())} + std::string(content);
+  };
+  const std::string step = element('\xA0', "\x02\x02\x01\x7F"sv) + element('\xA1', element('\x04', parameters));
+  return element('\xA1', element('\x30', element('\x30', step) + std::string(more)));
+}
+constexpr std::string_view kAuthValueStep("\x30\x0A\xA0\x04\x02\x02\x01\x6B\xA1\x02\x04\x00", 12);
+constexpr std::string_view kPcrs0And7("\x00\x00\x00\x01\x00\x0B\x03\x81\x00\x00", 10);
+
+// The foreign key with userWithAuth clear and this policy in its public area.
+std::string bound(const PcrPolicy& policy, std::string_view field) {
+  auto bytes = der();
+  const std::array attributes{std::byte{0x00}, std::byte{0x06}, std::byte{0x00}, std::byte{0x72}};
+  const auto found = std::search(bytes.begin(), bytes.end(), attributes.begin(), attributes.end());
+  EXPECT_NE(found, bytes.end());
+  *(found + 3) = std::byte{0x32};
+  const Digest digest = policy.digest();
+  const auto at = found - bytes.begin();
+  bytes[static_cast<std::size_t>(at) + 5] = std::byte{32};
+  bytes.insert(found + 6, digest.begin(), digest.end());
+  // TPM2B_PUBLIC's size, its octet string's, and the whole's.
+  for (const auto offset : {at - 5, at - 7}) {
+    bytes[static_cast<std::size_t>(offset)] =
+        static_cast<std::byte>(std::to_integer<std::size_t>(bytes[static_cast<std::size_t>(offset)]) + digest.size());
+  }
+  bytes.insert(bytes.begin() + 16, octets_of(field).begin(), octets_of(field).end());
+  const std::size_t content = std::to_integer<std::size_t>(bytes[2]) + digest.size() + field.size();
+  bytes[1] = std::byte{0x82};
+  bytes[2] = static_cast<std::byte>(content >> 8U);
+  bytes.insert(bytes.begin() + 3, static_cast<std::byte>(content & 0xFFU));
+  return pem(bytes);
+}
+
+PcrPolicy policy_of_d() {
+  PcrPolicy policy{{0x000B, 0x81}, {}, false};
+  policy.values.fill(std::byte{'d'});
+  return policy;
+}
+
+TEST(KeyFile, APcrPolicyIsReadAndWrittenAsTheDraftHasIt) {
+  PcrPolicy policy = policy_of_d();
+  for (const bool needs_auth_value : {false, true}) {
+    policy.needs_auth_value = needs_auth_value;
+    const auto file =
+        parse_key_file(bound(policy, pcr_field(kPcrs0And7, needs_auth_value ? kAuthValueStep : std::string_view{})));
+    ASSERT_TRUE(file) << file.error().detail.view();
+    EXPECT_EQ(file->policy, policy);
+    const auto text = write_key_file(*file);
+    ASSERT_TRUE(text);
+    const auto again = parse_key_file(text->view());
+    ASSERT_TRUE(again) << again.error().detail.view();
+    EXPECT_EQ(again->policy, policy);
+  }
+}
+
+TEST(KeyFile, APolicyThatIsAnotherOrMalformedIsRefused) {
+  const PcrPolicy policy = policy_of_d();
+  PcrPolicy other = policy;
+  other.values.fill(std::byte{'e'});
+  const auto refused = [](const std::string& text, std::string_view why, Status status = Status::key_refused) {
+    const auto file = parse_key_file(text);
+    ASSERT_EQ(file.status(), status) << why;
+    EXPECT_NE(file.error().detail.view().find(why), std::string_view::npos) << file.error().detail.view();
+  };
+  refused(bound(other, pcr_field(kPcrs0And7)), "not the one the key was made with");
+  refused(bound(policy, ""), "which the file does not say");
+  using namespace std::string_view_literals;
+  refused(bound(policy, pcr_field("\x00\x00\x00\x02\x00\x0B\x03\x81\x00\x00"sv)), "of a kind that we cannot satisfy");
+  refused(bound(policy, pcr_field("\x00\x00\x00\x01\x00\x0B\x03\x00\x00\x00"sv)), "of a kind that we cannot satisfy");
+  refused(bound(policy, pcr_field(kPcrs0And7, std::string(kAuthValueStep) + std::string(kAuthValueStep))),
+          "of a kind that we cannot satisfy");
+  refused(bound(policy, "\xA1\x02\x30\x00"sv), "of a kind that we cannot satisfy");
+  refused(bound(policy, "\xA1\x02\x04\x00"sv), "its policy is malformed", Status::file_invalid);
+  refused(bound(policy, "\xA1\x04\x30\x02\x05\x00"sv), "its policy is malformed", Status::file_invalid);
+  refused(bound(policy, pcr_field(kPcrs0And7, "\x30\x00"sv)), "its policy is malformed", Status::file_invalid);
+}
+
 TEST(KeyFile, OtherTypesAndParentsAreRefused) {
   auto bytes = der();
   bytes[10] = std::byte{4};

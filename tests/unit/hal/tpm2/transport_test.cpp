@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace holdfast::hal::tpm2 {
@@ -25,6 +27,25 @@ TEST(Transport, ADeviceThatIsNotThereSaysSo) {
   if (access("/dev/tpmrm0", F_OK) != 0) {
     EXPECT_EQ(Transport::open("").status(), Status::token_not_found) << "the default";
   }
+}
+
+TEST(Transport, ADeviceOfOthersNamesTheGroup) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to become somebody else";
+  const test::TemporaryFolder folder;
+  const std::string path = folder.write("tpmrm", "", 0600);
+  ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setuid(65534) != 0) _exit(2);
+    const auto transport = Transport::open("device:" + path);
+    const bool is_told = transport.status() == Status::permission_denied &&
+                         std::string_view(transport.error().native_name) == "EACCES" &&
+                         std::string_view(transport.error().hint).find("tss") != std::string_view::npos;
+    _exit(is_told ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0);
 }
 
 TEST(Transport, OnlyKnownNamesAreLoaded) {

@@ -27,6 +27,45 @@ TEST(Tpm2Uri, WhatIsReadIsWrittenInItsOneOrder) {
   EXPECT_EQ(round_trip("tpm2:file=/k/%C3%A4;srk-name=" + kName), "tpm2:file=/k/%C3%A4;srk-name=" + kName);
 }
 
+TEST(Tpm2Uri, RegistersAreWrittenInAscendingOrder) {
+  EXPECT_EQ(round_trip("tpm2:pcr=sha256:7,0;file=/k"), "tpm2:file=/k;pcr=sha256:0,7");
+  EXPECT_EQ(round_trip("tpm2:handle=0x81000010;pcr=sha1:23=0000abcd,0=1F2E3D4C;srk-name=" + kName),
+            "tpm2:handle=0x81000010;pcr=sha1:0=1f2e3d4c,23=0000abcd;srk-name=" + kName);
+  EXPECT_EQ(round_trip("tpm2:pcr=sha256%3A0%2C7"), "tpm2:pcr=sha256:0,7");
+  std::string every = "sha512:";
+  for (int pcr = 0; pcr < 24; ++pcr) every += (pcr == 0 ? "" : ",") + std::to_string(pcr) + "=ffffffff";
+  EXPECT_EQ(round_trip("tpm2:pcr=" + every), "tpm2:pcr=" + every);
+}
+
+TEST(Tpm2Uri, RegistersThatAreNoneAreRefused) {
+  for (const char* pcrs : {"sha256",
+                           "sha256:",
+                           "sha256:24",
+                           "sha256:-1",
+                           "sha256:+1",
+                           "sha256:0,",
+                           "sha256:,0",
+                           "sha256:0,0",
+                           "sha256:0x1",
+                           "sha256:0 ",
+                           "md5:0",
+                           "SHA256:0",
+                           "sha256:0=1f2e3d4",
+                           "sha256:0=1f2e3d4c5",
+                           "sha256:0=",
+                           "sha256:0=1f2e3d4g",
+                           "sha256:0=1f2e3d4c,7",
+                           "sha256:0,7=1f2e3d4c",
+                           "sha256:0;7",
+                           ":0",
+                           "0,7",
+                           "sha256:4294967296"}) {
+    const auto uri = parse_uri("tpm2:pcr=" + std::string(pcrs));
+    EXPECT_EQ(uri.status(), Status::invalid_uri) << pcrs;
+  }
+  EXPECT_NE(std::string_view(parse_uri("tpm2:pcr=all").error().hint).find("sha256:0,7"), std::string_view::npos);
+}
+
 TEST(Tpm2Uri, ValuesAreDecoded) {
   const auto uri = parse_uri("tpm2:file=/a%3Bb%3Fc?tcti=mssim:host=localhost,port=2321");
   ASSERT_TRUE(uri);
