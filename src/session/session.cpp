@@ -56,6 +56,7 @@ SignerOptions signer_options(const Identity& identity, const SessionOptions& opt
   SignerOptions signer;
   signer.runtime_id = identity.runtime_id.view();
   signer.key_uri = identity.key_uri;
+  signer.twin_uri = identity.twin_uri;
   signer.expected_key = identity.public_key;
   signer.scheme = identity.public_key.scheme();
   signer.profile = identity.profile;  // not weaker than the minimum, so the stricter of the two
