@@ -76,7 +76,8 @@ class Der {
   std::span<const std::byte> bytes_;
 };
 
-Result<std::span<const std::byte>> bits_of(std::span<const std::byte> bit_string) noexcept {
+Result<std::span<const std::byte>> take_bits(Der& from, Tag tag) noexcept {
+  const auto bit_string = HOLDFAST_TRY(from.take(tag));
   if (bit_string.empty() || bit_string[0] != std::byte{0}) return Der::broken();
   return bit_string.subspan(1);
 }
@@ -101,7 +102,7 @@ Result<std::span<const std::byte>> read_sec1(std::span<const std::byte> content,
   HOLDFAST_TRY(key.skip_if(kAttributes));
   if (key.is_next(kPublicKeyExplicit)) {
     Der wrapped(HOLDFAST_TRY(key.take(kPublicKeyExplicit)));
-    stated = HOLDFAST_TRY(bits_of(HOLDFAST_TRY(wrapped.take(kBitString))));
+    stated = HOLDFAST_TRY(take_bits(wrapped, kBitString));
   }
   if (!key.is_at_end()) return Der::broken();
   return scalar;
@@ -177,15 +178,16 @@ Result<SoftwareKey> read_pkcs8(std::span<const std::byte> der) noexcept {
   const auto version = HOLDFAST_TRY(info.take(kInteger));
   if (version.size() != 1 || std::to_integer<unsigned>(version[0]) > 1) return Der::broken();
   const bool is_v2 = version[0] == std::byte{1};
-  const Scheme scheme = HOLDFAST_TRY(read_algorithm(HOLDFAST_TRY(info.take(kSequence))));
+  const auto algorithm = HOLDFAST_TRY(info.take(kSequence));
+  const Scheme scheme = HOLDFAST_TRY(read_algorithm(algorithm));
   const auto content = HOLDFAST_TRY(info.take(kOctetString));
   HOLDFAST_TRY(info.skip_if(kAttributes));
   std::optional<std::span<const std::byte>> stated;
   if (is_v2 && info.is_next(kPublicKeyImplicit)) {
-    stated = HOLDFAST_TRY(bits_of(HOLDFAST_TRY(info.take(kPublicKeyImplicit))));
+    stated = HOLDFAST_TRY(take_bits(info, kPublicKeyImplicit));
   } else if (is_v2 && info.is_next(kPublicKeyExplicit)) {
     Der wrapped(HOLDFAST_TRY(info.take(kPublicKeyExplicit)));
-    stated = HOLDFAST_TRY(bits_of(HOLDFAST_TRY(wrapped.take(kBitString))));
+    stated = HOLDFAST_TRY(take_bits(wrapped, kBitString));
   }
   if (!info.is_at_end()) return Der::broken();
 

@@ -122,6 +122,7 @@ bool Stage::start_authority(const std::string& prefix, const std::string& answer
   const std::string underscore = prefix.empty() ? "" : prefix + "_";
   variables_[prefix.empty() ? "AUTHORITY" : prefix] = url;
   variables_[underscore + "VERIFY"] = origin + "/verify";
+  variables_[underscore + "ORIGIN"] = origin;
   variables_[underscore + "CA"] = said->string_member("certificate").value_or("");
   variables_[underscore + "BEARER"] = said->string_member("token_file").value_or("");
   return true;
