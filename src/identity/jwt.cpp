@@ -18,7 +18,7 @@ Error refusal(std::string_view why) {
   return failure(Status::file_invalid, Layer::identity, "reading a JWT").about(why);
 }
 Error unacceptable(const std::string& why) {
-  return failure(Status::header_refused, Layer::identity, "verifying the JWT")
+  return failure(Status::file_invalid, Layer::identity, "verifying the JWT")
       .about(why)
       .with_hint("get a new JWT from the service that issues it; nothing was imported");
 }

@@ -45,11 +45,11 @@ struct JwtClaims {
 /// Takes `text` apart. `file_invalid` names the part that is empty, cut or not what it should be.
 [[nodiscard]] Result<Jwt> parse_jwt(std::string_view text);
 
-/// Verifies the signature: RS256 only, with the key that `kid` names. `header_refused`, with the algorithm or key
+/// Verifies the signature: RS256 only, with the key that `kid` names. `file_invalid`, with the algorithm or key
 /// that will not do.
 [[nodiscard]] Result<void> verify_jwt(const Jwt& jwt, const std::vector<JsonWebKey>& keys);
 
-/// Judges issuer, audience and times at `now`. `header_refused` with what is wrong; times are told in words.
+/// Judges issuer, audience and times at `now`. `file_invalid` with what is wrong; times are told in words.
 [[nodiscard]] Result<void> check_claims(const JwtClaims& claims, WallSeconds now);
 
 }  // namespace holdfast

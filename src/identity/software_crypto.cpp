@@ -148,7 +148,7 @@ Result<void> verify_rs256(std::string_view text, std::span<const std::byte> sign
   std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
   crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(text.data()), text.size());
   if (const int code = rsa.verify(digest, signature); code != 0) {
-    return failed(Status::header_refused, code, kVerifying).about("the signature is not the issuer's");
+    return failed(Status::file_invalid, code, kVerifying).about("the signature is not the issuer's");
   }
   return {};
 }

@@ -28,8 +28,8 @@ struct RsaPublicKey {
   std::span<const std::byte> exponent;
 };
 
-/// Verifies an RS256 signature (RFC 7518 §3.3: PKCS#1 v1.5 with SHA-256) over `text`. `header_refused` if it does
-/// not verify, `file_invalid` for a key that is none or too short.
+/// Verifies an RS256 signature (RFC 7518 §3.3: PKCS#1 v1.5 with SHA-256) over `text`. `file_invalid` if it does not
+/// verify, or the key is none or too short.
 [[nodiscard]] Result<void> verify_rs256(std::string_view text, std::span<const std::byte> signature,
                                         const RsaPublicKey& key) noexcept;
 

@@ -66,6 +66,10 @@ Result<ImportRequest> read_request(const Arguments& arguments) {
   if (arguments.has("shred") && !request.source.is_file()) {
     return wrong_value("--shred is for a source that is a file", "leave it out, or import with --from file:/PATH");
   }
+  if (arguments.has("no-twin")) request.twin = TwinWish::none;
+  if (arguments.has("with-twin")) request.twin = TwinWish::required;
+  // A TPM key is called by its file or handle; the back end judges them.
+  if (arguments.value("key").starts_with("tpm2:")) return request;
   const auto label = HOLDFAST_TRY(path_attribute(arguments.value("key"), "object"));
   if (!label || label->empty()) {
     return failure(Status::invalid_uri, Layer::core, "reading the key URI")
@@ -74,8 +78,6 @@ Result<ImportRequest> read_request(const Arguments& arguments) {
   }
   request.label = *label;
   request.id = HOLDFAST_TRY(path_attribute(arguments.value("key"), "id")).value_or("");
-  if (arguments.has("no-twin")) request.twin = TwinWish::none;
-  if (arguments.has("with-twin")) request.twin = TwinWish::required;
   return request;
 }
 

@@ -199,9 +199,9 @@ TEST_F(ImportMemory, TheKeyIsInItsLockedPageAndAfterwardsNowhere) {
 
   // As `agent import` does it.
   std::optional<hal::SecretBytes> source = hal::SecretBytes::allocate(65536).value();
-  const int file = open(jwt_path.c_str(), O_RDONLY | O_CLOEXEC);
-  source->set_size(static_cast<std::size_t>(read(file, source->storage({}).data(), source->capacity())));
-  close(file);
+  const int file = ::open(jwt_path.c_str(), O_RDONLY | O_CLOEXEC);
+  source->set_size(static_cast<std::size_t>(::read(file, source->storage({}).data(), source->capacity())));
+  ::close(file);
   std::optional<SoftwareIdentity> software;
   {
     auto read = read_upstream_record(source->storage({}).first(source->size()));
@@ -243,9 +243,9 @@ TEST_F(ImportMemory, WhatTheModuleKeepsIsReported) {
   const std::vector<Form> forms = read_forms(folder.file("forms"));
   {
     hal::SecretBytes source = hal::SecretBytes::allocate(65536).value();
-    const int file = open(folder.file("agent.jwt").c_str(), O_RDONLY | O_CLOEXEC);
-    source.set_size(static_cast<std::size_t>(read(file, source.storage({}).data(), source.capacity())));
-    close(file);
+    const int file = ::open(folder.file("agent.jwt").c_str(), O_RDONLY | O_CLOEXEC);
+    source.set_size(static_cast<std::size_t>(::read(file, source.storage({}).data(), source.capacity())));
+    ::close(file);
     auto software = read_upstream_record(source.storage({}).first(source.size()));
     ASSERT_OK(software);
     const auto device = open_for_test(direct(), DeviceAccess::provision);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "holdfast/verifier.hpp"
+
 #include "src/signer/key_policy.hpp"
 #include "src/signer/twin_opener.hpp"
 #include "src/verification/sha256.hpp"
-#include "src/verification/signature.hpp"
 #include "tests/integration/pkcs11/on_token.hpp"
 
 #include <sodium.h>
@@ -72,7 +73,7 @@ TEST_F(Import, AnEd25519KeySignsAsItDidBefore) {
   const std::string_view message = "agent-123:task-123:2026-04-20T00:00:00Z";
   const auto signature = found->sign(*key, Scheme::ed25519, std::as_bytes(std::span(message)), kNoDeadline);
   ASSERT_OK(signature);
-  EXPECT_OK(SignatureVerifier::create(public_key())->verify_message(std::as_bytes(std::span(message)), *signature));
+  EXPECT_OK(verify_signature(public_key(), std::as_bytes(std::span(message)), *signature));
 }
 
 TEST_F(Import, AP256KeyIsUnwrapped) {
@@ -87,7 +88,7 @@ TEST_F(Import, AP256KeyIsUnwrapped) {
   const auto digest = sha256(std::as_bytes(std::span(message)));
   const auto signature = device->sign(made->handle, Scheme::es256, digest, kNoDeadline);
   ASSERT_OK(signature);
-  EXPECT_OK(SignatureVerifier::create(point)->verify_message(std::as_bytes(std::span(message)), *signature));
+  EXPECT_OK(verify_signature(point, std::as_bytes(std::span(message)), *signature));
 }
 
 TEST_F(Import, TheTwinOpensWhatIsSealedToTheKey) {

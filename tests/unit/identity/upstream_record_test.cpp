@@ -120,41 +120,41 @@ TEST(UpstreamRecord, TheAudienceMayBeOneOfSeveral) {
 TEST(UpstreamRecord, TheExpiryHasALeewayOfSixtySeconds) {
   const std::string text = issuer().sign(std::string(kHeader), claims("1776643200"));
   EXPECT_TRUE(accept(text, issuer().jwks(), WallSeconds{kNow.value + 59}));
-  EXPECT_THAT(refusal(text, Status::header_refused, WallSeconds{kNow.value + 60}),
+  EXPECT_THAT(refusal(text, Status::file_invalid, WallSeconds{kNow.value + 60}),
               HasSubstr("expired at 2026-04-20T00:00:00Z"));
 }
 
 TEST(UpstreamRecord, WrongClaimsAreRefused) {
   const std::string header(kHeader);
-  EXPECT_THAT(refusal(issuer().sign(header, claims("1776646800", "https://evil")), Status::header_refused),
+  EXPECT_THAT(refusal(issuer().sign(header, claims("1776646800", "https://evil")), Status::file_invalid),
               HasSubstr("issuer"));
   EXPECT_THAT(refusal(issuer().sign(header, claims("1776646800", std::string(kJwtIssuer), "\"other\"")),
-                      Status::header_refused),
+                      Status::file_invalid),
               HasSubstr("audience"));
-  EXPECT_THAT(refusal(issuer().sign(header, claims()), Status::header_refused, WallSeconds{1'776'642'000}),
+  EXPECT_THAT(refusal(issuer().sign(header, claims()), Status::file_invalid, WallSeconds{1'776'642'000}),
               HasSubstr("future"));
-  EXPECT_THAT(refusal(issuer().sign(header, claims("null")), Status::header_refused), HasSubstr("no expiry"));
+  EXPECT_THAT(refusal(issuer().sign(header, claims("null")), Status::file_invalid), HasSubstr("no expiry"));
   EXPECT_THAT(refusal(issuer().sign(header, claims("\"soon\"")), Status::file_invalid), HasSubstr("exp"));
 }
 
 TEST(UpstreamRecord, WrongAlgorithmsAndKeysAreRefused) {
   const std::string signature_of_rs256 = issuer().sign(std::string(kHeader), claims());
-  EXPECT_THAT(refusal(issuer().sign(R"({"alg":"HS256","kid":"k1"})", claims()), Status::header_refused),
+  EXPECT_THAT(refusal(issuer().sign(R"({"alg":"HS256","kid":"k1"})", claims()), Status::file_invalid),
               HasSubstr("HS256"));
   EXPECT_THAT(
-      refusal(url_text(R"({"alg":"none","kid":"k1"})") + "." + url_text(claims()) + ".", Status::header_refused),
+      refusal(url_text(R"({"alg":"none","kid":"k1"})") + "." + url_text(claims()) + ".", Status::file_invalid),
       HasSubstr("none"));
-  EXPECT_THAT(refusal(issuer().sign(R"({"alg":"RS256"})", claims()), Status::header_refused), HasSubstr("kid"));
-  EXPECT_THAT(refusal(issuer().sign(R"({"alg":"RS256","kid":"k2"})", claims()), Status::header_refused),
+  EXPECT_THAT(refusal(issuer().sign(R"({"alg":"RS256"})", claims()), Status::file_invalid), HasSubstr("kid"));
+  EXPECT_THAT(refusal(issuer().sign(R"({"alg":"RS256","kid":"k2"})", claims()), Status::file_invalid),
               HasSubstr("kid k2"));
   EXPECT_THAT(refusal(issuer().sign(R"({"alg":"RS256","kid":"k1","crit":["x"]})", claims()), Status::file_invalid),
               HasSubstr("critical"));
   const Issuer stranger;
-  EXPECT_THAT(refusal(stranger.sign(std::string(kHeader), claims()), Status::header_refused),
+  EXPECT_THAT(refusal(stranger.sign(std::string(kHeader), claims()), Status::file_invalid),
               HasSubstr("not the issuer's"));
   std::string changed = signature_of_rs256;
   changed[changed.rfind('.') + 10] = changed[changed.rfind('.') + 10] == 'A' ? 'B' : 'A';
-  EXPECT_THAT(refusal(changed, Status::header_refused), HasSubstr("not the issuer's"));
+  EXPECT_THAT(refusal(changed, Status::file_invalid), HasSubstr("not the issuer's"));
 }
 
 TEST(UpstreamRecord, BrokenFormsAreRefused) {

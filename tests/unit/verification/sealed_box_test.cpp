@@ -41,7 +41,8 @@ class SealedBox : public testing::Test {
 
   [[nodiscard]] static X25519PublicKey agree(std::span<const std::byte> peer) {
     X25519PublicKey shared{};
-    (void)crypto_scalarmult(reinterpret_cast<unsigned char*>(shared.data()), native(unhex(kSecret)), native(peer));
+    EXPECT_EQ(
+        crypto_scalarmult(reinterpret_cast<unsigned char*>(shared.data()), native(unhex(kSecret)), native(peer)), 0);
     return shared;
   }
   Result<std::string> open(std::span<const std::byte> box) const {
