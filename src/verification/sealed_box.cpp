@@ -21,7 +21,9 @@ Error refusal(std::string_view why) noexcept {
 const unsigned char* native(std::span<const std::byte> bytes) noexcept {
   return reinterpret_cast<const unsigned char*>(bytes.data());
 }
-unsigned char* writable(std::span<std::byte> bytes) noexcept { return reinterpret_cast<unsigned char*>(bytes.data()); }
+unsigned char* writable(std::span<std::byte> bytes) noexcept {
+  return reinterpret_cast<unsigned char*>(bytes.data());
+}
 
 }  // namespace
 
@@ -46,8 +48,7 @@ Result<X25519PublicKey> ephemeral_key(std::span<const std::byte> box) noexcept {
   X25519PublicKey scalar{};
   scalar.fill(std::byte{0x48});
   X25519PublicKey product{};
-  if (crypto_scalarmult(writable(product), native(scalar),
-                        native(key)) != 0) {
+  if (crypto_scalarmult(writable(product), native(scalar), native(key)) != 0) {
     return refusal(kSmallOrder);
   }
   return key;
