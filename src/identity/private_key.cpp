@@ -178,6 +178,9 @@ Result<SoftwareKey> read_pkcs8(std::span<const std::byte> der) noexcept {
   const auto version = HOLDFAST_TRY(info.take(kInteger));
   if (version.size() != 1 || std::to_integer<unsigned>(version[0]) > 1) return Der::broken();
   const bool is_v2 = version[0] == std::byte{1};
+  if (is_v2 && info.is_next(kOctetString)) {
+    return refusal("it is in the SEC 1 form, not PKCS#8").with_hint("convert it: openssl pkcs8 -topk8 -nocrypt");
+  }
   const auto algorithm = HOLDFAST_TRY(info.take(kSequence));
   const Scheme scheme = HOLDFAST_TRY(read_algorithm(algorithm));
   const auto content = HOLDFAST_TRY(info.take(kOctetString));

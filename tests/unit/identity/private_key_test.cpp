@@ -86,7 +86,8 @@ TEST(PrivateKey, OtherToolsFilesAreRead) {
   const test::TemporaryFolder folder;
   for (const char* command : {"openssl genpkey -algorithm ed25519 -out key",
                               "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key",
-                              "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -outform DER -out key",
+                              "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 | openssl pkcs8 -topk8 "
+                              "-nocrypt -outform DER -out key",
                               "openssl genpkey -algorithm ed25519 -outform DER -out key"}) {
     const std::string file = written_by(command, folder);
     const auto key = read_private_key_file(bytes(file));
@@ -115,6 +116,7 @@ TEST(PrivateKey, OtherKindsAreRefusedByName) {
         Case{"openssl genpkey -algorithm x25519 -out key", "neither an Ed25519 nor a P-256"},
         Case{"openssl genpkey -algorithm RSA -out key", "neither an Ed25519 nor a P-256"},
         Case{"openssl genpkey -algorithm ed25519 -aes256 -pass pass:x -out key", "encrypted"},
+        Case{"openssl ecparam -name prime256v1 -genkey -noout -outform DER -out key", "SEC 1"},
         Case{"openssl ecparam -name prime256v1 -genkey -noout -out key", "SEC 1"}}) {
     EXPECT_THAT(detail_of(bytes(written_by(command, folder))), HasSubstr(named)) << command;
   }
