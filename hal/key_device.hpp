@@ -159,6 +159,9 @@ struct MadeKey {
   KeyDescription description;
   /// Attributes of the strongest template that the token did not take; the policy gate judges what is left.
   KeyAttributeSet dropped;
+  /// How an imported key came in, a literal: "unwrapped under a session key (CKM_AES_KEY_WRAP_PAD)"; empty for a
+  /// generated one.
+  std::string_view way{};
 };
 
 /// Makes keys inside the device. A failure leaves no object behind.
@@ -172,12 +175,17 @@ class KeyGenerator {
 };
 
 /// Brings a private key in: the one time it is in this process (P1). A failure leaves no object behind.
+///
+/// By the strongest way the device has; that the key inside is the one given is for the caller to prove, by a
+/// signature (`sign`) or a shared secret (`KeyAgreement`).
 class KeyImporter {
  public:
   /// `private_key` is the 32-byte seed (Ed25519) or scalar (P-256), big-endian; `public_key` its public half.
+  /// `already_exists` if a key with this label or id is there, `scheme_unsupported` if the device has no such key.
   [[nodiscard]] virtual Result<MadeKey> import_key(const KeySpec& spec, const SecretBytes& private_key,
                                                    const PublicKey& public_key, BootTime deadline) noexcept = 0;
-  /// Brings in the X25519 twin of an Ed25519 key, for derivation only (protocol.md §2).
+  /// Brings in the X25519 twin of an Ed25519 key, for derivation only (protocol.md §2). `spec.scheme` is not looked
+  /// at. `scheme_unsupported` if the device does not derive from such keys.
   [[nodiscard]] virtual Result<MadeKey> import_twin(const KeySpec& spec, const SecretBytes& x25519_secret,
                                                     std::span<const std::byte, 32> x25519_public,
                                                     BootTime deadline) noexcept = 0;
@@ -189,6 +197,11 @@ class KeyImporter {
 /// Computes an X25519 shared secret inside the device (RFC 7748 §6.1). The caller refuses all zeroes.
 class KeyAgreement {
  public:
+  /// Finds the one derivation key that `uri` names. It must be on the token this device was opened on
+  /// (`invalid_uri` otherwise); `key_not_found`, `ambiguous_match`, `scheme_unsupported` for any other kind of key.
+  [[nodiscard]] virtual Result<KeyHandle> find_twin(std::string_view uri, BootTime deadline) noexcept = 0;
+  /// `key` is a twin's handle, from `find_twin` or `import_twin`. The secret has 32 bytes; the device keeps no copy
+  /// of it.
   [[nodiscard]] virtual Result<SecretBytes> agree(KeyHandle key, std::span<const std::byte, 32> peer_public,
                                                   BootTime deadline) noexcept = 0;
 

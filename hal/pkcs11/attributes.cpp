@@ -106,7 +106,10 @@ Result<KeyFacts> read_names(const Session& session, CK_OBJECT_HANDLE object) noe
   const auto label = read_octets<kMaxLabelSize>(session, object, CKA_LABEL);
   facts.label =
       FixedText<kMaxLabelSize>(std::string_view(reinterpret_cast<const char*>(label.bytes.data()), label.size));
-  facts.scheme = scheme_of(facts, read_octets<kMaxParamsSize>(session, object, CKA_EC_PARAMS).view());
+  const auto params = read_octets<kMaxParamsSize>(session, object, CKA_EC_PARAMS);
+  facts.scheme = scheme_of(facts, params.view());
+  facts.is_x25519 =
+      is_x25519_curve(params.view()) && (facts.key_type == kEcMontgomery || facts.key_type == CKK_EC_EDWARDS);
   return facts;
 }
 

@@ -11,6 +11,7 @@ namespace holdfast::hal::pkcs11 {
 struct KeyFacts {
   CK_KEY_TYPE key_type = CK_UNAVAILABLE_INFORMATION;
   std::optional<Scheme> scheme;  ///< by key type and curve together; empty for another kind of key
+  bool is_x25519 = false;        ///< a key for derivation, whichever of its two key types the token files it under
   FixedText<kMaxLabelSize> label;
   Octets<kMaxKeyIdSize> id;
   KeyAttributes attributes;

@@ -282,7 +282,8 @@ KeyHandle Device::keep(const FoundKey& key, bool is_made) noexcept {
   if (++last_generation_ == 0) ++last_generation_;
   slot.generation.store(0, std::memory_order_release);
   slot.object.store(key.object, std::memory_order_release);
-  slot.scheme.store(*key.facts.scheme, std::memory_order_release);
+  // A key that does not sign has none of ours.
+  slot.scheme.store(key.facts.scheme.value_or(Scheme{}), std::memory_order_release);
   slot.generation.store(last_generation_, std::memory_order_release);
   return {index, last_generation_};
 }

@@ -5,7 +5,9 @@
 #include "hal/key_device.hpp"
 #include "hal/pipe_shield.hpp"
 #include "hal/pkcs11/export_attempts.hpp"
+#include "hal/pkcs11/key_agreement.hpp"
 #include "hal/pkcs11/key_generation.hpp"
+#include "hal/pkcs11/key_import.hpp"
 #include "hal/pkcs11/key_inventory.hpp"
 #include "hal/pkcs11/key_search.hpp"
 #include "hal/pkcs11/login.hpp"
@@ -30,6 +32,8 @@ class Device final : public KeyDevice {
   Result<void> reset(BootTime deadline) noexcept override;
   Result<TokenDescription> describe_token() noexcept override;
   KeyGenerator* key_generator() noexcept override { return can_write() ? &generation_ : nullptr; }
+  KeyImporter* key_importer() noexcept override { return can_write() ? &import_ : nullptr; }
+  KeyAgreement* key_agreement() noexcept override { return access_ != DeviceAccess::browse ? &derivation_ : nullptr; }
   KeyInventory* key_inventory() noexcept override { return &inventory_; }
   ExportProbe* export_probe() noexcept override { return can_write() ? &export_ : nullptr; }
   void close() noexcept override;
@@ -68,6 +72,10 @@ class Device final : public KeyDevice {
 
   [[nodiscard]] const KeyUri& uri() const noexcept { return uri_; }
   [[nodiscard]] DeviceAccess access() const noexcept { return access_; }
+  /// During a visit: the slot of the token.
+  [[nodiscard]] CK_SLOT_ID slot() const noexcept { return token_.slot; }
+  /// Whether what `uri` says of a token fits the one this device was opened on.
+  [[nodiscard]] bool is_on_token(const KeyUri& uri) const noexcept { return matches(uri, token_); }
 
   /// Gives a found or made key a handle. Found keys take the place of the one found before, so that its handle
   /// becomes stale; made ones stand beside it.
@@ -130,6 +138,8 @@ class Device final : public KeyDevice {
   KeyGeneration generation_{*this};
   KeyListing inventory_{*this};
   ExportAttempts export_{*this};
+  KeyImport import_{*this};
+  KeyDerivation derivation_{*this};
 };
 
 }  // namespace holdfast::hal::pkcs11

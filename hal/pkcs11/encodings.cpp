@@ -20,8 +20,17 @@ constexpr auto kEd25519GnuOid =
 constexpr auto kP256Oid =
     octets(0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07);  // 1.2.840.10045.3.1.7, RFC 5480 §2.1.1.1
 constexpr auto kP256Name = octets(0x13, 0x09, 's', 'e', 'c', 'p', '2', '5', '6', 'r', '1');  // SEC 2's name
+constexpr auto kX25519Oid = octets(0x06, 0x03, 0x2b, 0x65, 0x6e);  // 1.3.101.110, RFC 8410 §3
+constexpr auto kX25519Name = octets(0x13, 0x0a, 'c', 'u', 'r', 'v', 'e', '2', '5', '5', '1', '9');
 
 }  // namespace
+
+bool is_x25519_curve(std::span<const std::byte> ec_params) noexcept {
+  return std::ranges::equal(ec_params, kX25519Oid) || std::ranges::equal(ec_params, kX25519Name);
+}
+
+std::span<const std::byte> x25519_oid() noexcept { return kX25519Oid; }
+std::span<const std::byte> x25519_name() noexcept { return kX25519Name; }
 
 std::optional<Scheme> scheme_of_curve(std::span<const std::byte> ec_params) noexcept {
   const auto is = [ec_params](std::span<const std::byte> form) { return std::ranges::equal(ec_params, form); };

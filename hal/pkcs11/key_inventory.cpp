@@ -64,9 +64,11 @@ Result<void> KeyListing::destroy(KeyHandle handle) noexcept {
     HOLDFAST_TRY(destroy_object(session, object, "nothing was removed"));
     device_.drop(handle);
     for (const CK_OBJECT_HANDLE half : halves.view()) {
-      const auto point = HOLDFAST_TRY(read_point(session, half, *key.facts.scheme));
       // Another key may bear the same id.
-      if (point && key.public_key && *point != *key.public_key) continue;
+      if (key.facts.scheme) {
+        const auto point = HOLDFAST_TRY(read_point(session, half, *key.facts.scheme));
+        if (point && key.public_key && *point != *key.public_key) continue;
+      }
       HOLDFAST_TRY(destroy_object(session, half, "the private key is gone, its public half is still there"));
     }
     const auto still = read_private_key(session, object);

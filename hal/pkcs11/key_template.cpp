@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/pkcs11/key_template.hpp"
 
-#include "hal/pkcs11/attributes.hpp"
 #include "hal/pkcs11/encodings.hpp"
 #include "hal/pkcs11/errors.hpp"
 
@@ -18,41 +17,39 @@ constexpr KeyAttribute kDroppable[] = {
 };
 constexpr std::size_t kDroppableCount = std::size(kDroppable);
 
-// A CK_ATTRIBUTE template whose values stay where they are.
-class Template {
- public:
-  explicit Template(Scheme scheme) noexcept : mechanism_(sign_mechanism(scheme)) {}
-  Template(const Template&) = delete;
-  Template& operator=(const Template&) = delete;
+void fill_public_half(Template& to, const KeySpec& spec, std::span<const std::byte> curve,
+                      const KeyAttributeSet& dropped) noexcept {
+  to.add(CKA_VERIFY, true);
+  fill_public(to, spec, curve, dropped);
+}
 
-  void add(CK_ATTRIBUTE_TYPE type, bool value) noexcept {
-    attributes_[count_++] = {type, value ? &true_ : &false_, sizeof(CK_BBOOL)};
-  }
-  void add(CK_ATTRIBUTE_TYPE type, std::span<const std::byte> value) noexcept {
-    attributes_[count_++] = {type, native(value), value.size()};
-  }
-  void add_mechanism() noexcept { attributes_[count_++] = {CKA_ALLOWED_MECHANISMS, &mechanism_, sizeof mechanism_}; }
-  [[nodiscard]] CK_ATTRIBUTE* data() noexcept { return attributes_.data(); }
-  [[nodiscard]] CK_ULONG size() const noexcept { return count_; }
+CK_RV try_once(const Session& session, const KeySpec& spec, std::span<const std::byte> curve,
+               KeyPair& pair) noexcept {
+  Template private_template(sign_mechanism(spec.scheme));
+  Template public_template(sign_mechanism(spec.scheme));
+  fill_private(private_template, spec, KeyUse::signing, pair.dropped);
+  fill_public_half(public_template, spec, curve, pair.dropped);
+  CK_MECHANISM mechanism{spec.scheme == Scheme::ed25519 ? CKM_EC_EDWARDS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, nullptr,
+                         0};
+  return session.calls->C_GenerateKeyPair(session.handle, &mechanism, public_template.data(), public_template.size(),
+                                          private_template.data(), private_template.size(), &pair.public_key,
+                                          &pair.private_key);
+}
 
- private:
-  std::array<CK_ATTRIBUTE, 20> attributes_{};
-  CK_ULONG count_ = 0;
-  CK_BBOOL true_ = CK_TRUE;
-  CK_BBOOL false_ = CK_FALSE;
-  CK_MECHANISM_TYPE mechanism_;
-};
+}  // namespace
 
-void fill_private(Template& to, const KeySpec& spec, const KeyAttributeSet& dropped) noexcept {
+void fill_private(Template& to, const KeySpec& spec, KeyUse use, const KeyAttributeSet& dropped) noexcept {
   to.add(CKA_TOKEN, true);
   to.add(CKA_PRIVATE, true);
   to.add(CKA_SENSITIVE, true);
   to.add(CKA_EXTRACTABLE, false);
-  to.add(CKA_SIGN, true);
+  to.add(CKA_SIGN, use == KeyUse::signing);
+  if (use == KeyUse::deriving) to.add(CKA_DERIVE, true);
   to.add(CKA_LABEL, as_octets(spec.label));
   to.add(CKA_ID, spec.id);
   for (const KeyAttribute attribute : kDroppable) {
     if (dropped.contains(attribute)) continue;
+    if (attribute == KeyAttribute::derive && use == KeyUse::deriving) continue;
     if (attribute == KeyAttribute::mechanisms_pinned) {
       to.add_mechanism();
     } else {
@@ -64,24 +61,10 @@ void fill_private(Template& to, const KeySpec& spec, const KeyAttributeSet& drop
 void fill_public(Template& to, const KeySpec& spec, std::span<const std::byte> curve,
                  const KeyAttributeSet& dropped) noexcept {
   to.add(CKA_TOKEN, true);
-  to.add(CKA_VERIFY, true);
   to.add(CKA_LABEL, as_octets(spec.label));
   to.add(CKA_ID, spec.id);
   to.add(CKA_EC_PARAMS, curve);
   if (!dropped.contains(KeyAttribute::modifiable)) to.add(CKA_MODIFIABLE, false);
-}
-
-CK_RV try_once(const Session& session, const KeySpec& spec, std::span<const std::byte> curve,
-               KeyPair& pair) noexcept {
-  Template private_template(spec.scheme);
-  Template public_template(spec.scheme);
-  fill_private(private_template, spec, pair.dropped);
-  fill_public(public_template, spec, curve, pair.dropped);
-  CK_MECHANISM mechanism{spec.scheme == Scheme::ed25519 ? CKM_EC_EDWARDS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, nullptr,
-                         0};
-  return session.calls->C_GenerateKeyPair(session.handle, &mechanism, public_template.data(), public_template.size(),
-                                          private_template.data(), private_template.size(), &pair.public_key,
-                                          &pair.private_key);
 }
 
 bool is_about_the_template(CK_RV code) noexcept {
@@ -96,42 +79,32 @@ bool is_about_the_curve(CK_RV code) noexcept {
          code == CKR_MECHANISM_PARAM_INVALID || code == CKR_GENERAL_ERROR;
 }
 
-// The sets of attributes to leave out, smallest first.
-class DropSets {
- public:
-  // False when there is no further one.
-  bool next(KeyAttributeSet& set) noexcept {
-    set = {};
-    if (first_ < kDroppableCount) {
-      set.insert(kDroppable[first_]);
-      if (second_ < kDroppableCount) set.insert(kDroppable[second_]);
-      advance();
-      return true;
-    }
-    if (is_all_given_) return false;
-    is_all_given_ = true;
-    for (const KeyAttribute attribute : kDroppable) set.insert(attribute);
+bool DropSets::next(KeyAttributeSet& set) noexcept {
+  set = {};
+  if (first_ < kDroppableCount) {
+    set.insert(kDroppable[first_]);
+    if (!is_single()) set.insert(kDroppable[second_ - 1]);
+    advance();
     return true;
   }
+  if (is_all_given_) return false;
+  is_all_given_ = true;
+  for (const KeyAttribute attribute : kDroppable) set.insert(attribute);
+  return true;
+}
 
- private:
-  void advance() noexcept {
-    const bool is_single = second_ == kDroppableCount;
-    if (is_single && ++first_ == kDroppableCount) {  // singles are over: pairs
-      first_ = 0;
-      second_ = 1;
-    } else if (!is_single && ++second_ == kDroppableCount) {
-      ++first_;
-      second_ = first_ + 1;
-      if (second_ == kDroppableCount) first_ = kDroppableCount;
-    }
+// Each alone, then each two of them.
+void DropSets::advance() noexcept {
+  if (is_single()) {
+    if (++first_ < kDroppableCount) return;
+    first_ = 0;
+    second_ = 2;
+  } else if (++second_ > kDroppableCount) {
+    ++first_;
+    second_ = first_ + 2;
+    if (second_ > kDroppableCount) first_ = kDroppableCount;
   }
-  std::size_t first_ = 0;
-  std::size_t second_ = kDroppableCount;
-  bool is_all_given_ = false;
-};
-
-}  // namespace
+}
 
 Result<KeyPair> generate_pair(const Session& session, const KeySpec& spec) noexcept {
   KeyPair pair;

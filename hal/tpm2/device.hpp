@@ -10,6 +10,7 @@
 #include "hal/tpm2/export_attempts.hpp"
 #include "hal/tpm2/key_file.hpp"
 #include "hal/tpm2/key_generation.hpp"
+#include "hal/tpm2/key_import.hpp"
 #include "hal/tpm2/key_inventory.hpp"
 #include "hal/tpm2/lockout.hpp"
 #include "hal/tpm2/storage_root.hpp"
@@ -50,6 +51,7 @@ class Device final : public KeyDevice {
   Result<void> reset(BootTime deadline) noexcept override;
   Result<TokenDescription> describe_token() noexcept override;
   KeyGenerator* key_generator() noexcept override { return can_write() ? &generation_ : nullptr; }
+  KeyImporter* key_importer() noexcept override { return can_write() ? &import_ : nullptr; }
   KeyInventory* key_inventory() noexcept override { return &inventory_; }
   ExportProbe* export_probe() noexcept override { return can_write() ? &export_ : nullptr; }
   Attestor* attestor() noexcept override { return &attestation_; }
@@ -171,6 +173,7 @@ class Device final : public KeyDevice {
   std::uint32_t next_made_ = 1;
   std::array<KeySlot, kKeySlots> keys_;
   KeyGeneration generation_{*this};
+  KeyImport import_{*this};
   KeyListing inventory_{*this};
   ExportAttempts export_{*this};
   KeyAttestation attestation_{*this};

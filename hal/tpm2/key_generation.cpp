@@ -2,6 +2,7 @@
 #include "hal/tpm2/key_generation.hpp"
 
 #include "hal/tpm2/device.hpp"
+#include "hal/tpm2/new_key.hpp"
 #include "hal/tpm2/token.hpp"
 
 #include <fcntl.h>
@@ -121,6 +122,16 @@ Result<FoundKey> make_persistent(Device& device, const NewKey& key, BootTime dea
 }
 
 }  // namespace
+
+Result<void> check_new_key(const KeySpec& spec, const KeyUri& uri) noexcept { return check(spec, uri); }
+
+Result<void> refuse_existing_key(Connection& tpm, const KeyUri& uri, BootTime deadline) noexcept {
+  return refuse_existing(tpm, uri, deadline);
+}
+
+Result<FoundKey> keep_new_key(Device& device, const WrappedKey& wrapped, BootTime deadline) noexcept {
+  return device.uri().handle ? make_persistent(device, wrapped, deadline) : make_file(device, wrapped, deadline);
+}
 
 Result<MadeKey> KeyGeneration::generate(const KeySpec& spec, BootTime deadline) noexcept {
   return device_.visit(deadline, [&]() noexcept -> Result<MadeKey> {

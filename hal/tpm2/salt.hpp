@@ -20,8 +20,9 @@ struct Salt {
   SecretBytes secret;                ///< in locked memory
   Octets<kEncryptedSize> encrypted;  ///< what TPM2_StartAuthSession takes as encryptedSalt
 
-  /// To the root's `point`, a P-256 point. `invalid_argument` if it is not on the curve. Allocates and frees.
-  [[nodiscard]] static Result<Salt> make(const PublicKey& point) noexcept;
+  /// To the root's `point`, a P-256 point. `label` is what the secret is for: "SECRET" for a session, "DUPLICATE" for
+  /// a key to be imported (Part 1 annex C.6.3). `invalid_argument` if it is not on the curve. Allocates and frees.
+  [[nodiscard]] static Result<Salt> make(const PublicKey& point, std::string_view label = "SECRET") noexcept;
 };
 
 }  // namespace holdfast::hal::tpm2

@@ -40,6 +40,10 @@ struct Identity {
   std::string export_probe{};
   std::string storage_root_name{};  ///< TPM: hex of the pinned storage root's name
   std::string twin_uri{};           ///< derive-only twin for sealed task ids; empty: none
+  /// What an imported key came from: "jwt", "auth.json (JWT)", "auth.json (record)", "key"; empty for a key made on
+  /// the device. And for a JWT whether it was "verified" or, because that was asked for, "unverified".
+  std::string imported_from{};
+  std::string import_check{};
 };
 
 /// Reads and checks an identity file: a regular file owned by root or the effective user; neither it nor a folder

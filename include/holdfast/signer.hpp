@@ -42,6 +42,18 @@ struct TaskRegistration {
   FixedText<kSignatureTextSize> signature;  ///< standard padded base64
 };
 
+/// Opens task ids that an authority sealed to the agent's key (protocol.md §2).
+class SealedTaskOpener {
+ public:
+  /// `sealed` is the answer's text: standard base64 of a sealed box. `authority_answer_invalid` for anything that
+  /// does not open to an acceptable task id; otherwise as the device answers. Blocks on the device.
+  [[nodiscard]] virtual Result<TaskId> open_sealed_task(std::string_view sealed,
+                                                        std::chrono::nanoseconds timeout) noexcept = 0;
+
+ protected:
+  ~SealedTaskOpener() = default;
+};
+
 /// The seam above the hardware: signs an assertion for a task, or a task registration, at the time of its own
 /// clock, and nothing else. A signer in another process can stand in its place.
 ///
@@ -67,6 +79,9 @@ class TypedSigner {
   /// Drops every kept header: after the authority rejected one.
   virtual void forget_headers() noexcept = 0;
 
+  /// Who opens sealed task ids; null if the key has no derivation twin. Belongs to the signer.
+  [[nodiscard]] virtual SealedTaskOpener* sealed_tasks() noexcept { return nullptr; }
+
   [[nodiscard]] virtual const RuntimeId& runtime_id() const noexcept = 0;
   [[nodiscard]] virtual const PublicKey& public_key() const noexcept = 0;
 
@@ -77,7 +92,10 @@ class TypedSigner {
 /// All of it is fixed at open. Texts are used during the call only.
 struct SignerOptions {
   std::string_view runtime_id{};
-  std::string_view key_uri{};               ///< `pkcs11:…` (RFC 7512) or `tpm2:…`
+  std::string_view key_uri{};  ///< `pkcs11:…` (RFC 7512) or `tpm2:…`
+  /// The key's derivation twin, on the same token; empty: none. It is looked for when a sealed task id is to be
+  /// opened.
+  std::string_view twin_uri{};
   std::optional<PublicKey> expected_key{};  ///< another key under the URI is `key_changed`
   std::optional<Scheme> scheme{};           ///< must fit the key, if given
   KeyProfile profile = KeyProfile::strict;
@@ -122,6 +140,7 @@ class Signer final : public TypedSigner {
                                                   Freshness freshness = Freshness::reuse) noexcept override;
   [[nodiscard]] Result<TaskRegistration> sign_task_registration(std::chrono::nanoseconds timeout) noexcept override;
   void forget_headers() noexcept override;
+  [[nodiscard]] SealedTaskOpener* sealed_tasks() noexcept override;
   [[nodiscard]] const RuntimeId& runtime_id() const noexcept override;
   [[nodiscard]] const PublicKey& public_key() const noexcept override;
 

@@ -132,6 +132,8 @@ Result<void> read_provisioning(const ObjectReader& reader, Identity& identity) {
     identity.attributes[name] = HOLDFAST_TRY(attribute_reader.boolean(name));
   }
   identity.export_probe = HOLDFAST_TRY(reader.text("export_probe", Presence::optional));
+  identity.imported_from = HOLDFAST_TRY(reader.text("imported_from", Presence::optional));
+  identity.import_check = HOLDFAST_TRY(reader.text("import_check", Presence::optional));
   return {};
 }
 
@@ -233,6 +235,8 @@ void write_identity_document(const Identity& identity, Json& document) {
   for (const auto& [name, value] : identity.attributes) attributes.set(name, value);
   provisioning.set("attributes", std::move(attributes));
   set_or_remove(provisioning, "export_probe", identity.export_probe);
+  set_or_remove(provisioning, "imported_from", identity.imported_from);
+  set_or_remove(provisioning, "import_check", identity.import_check);
   document.set("provisioning", std::move(provisioning));
 
   set_or_remove(document, "storage_root_name", identity.storage_root_name);

@@ -42,14 +42,18 @@ Result<Id> read_id(std::string_view name, const Json& value) {
 
 }  // namespace
 
-Result<TaskId> read_task_answer(std::string_view body) {
+Result<TaskId> read_task_answer(std::string_view body, SealedTaskOpener* opener, std::chrono::nanoseconds timeout) {
   const Json answer = HOLDFAST_TRY(read_object(body));
   for (const std::string_view name : {"task_id", "taskId"}) {
     if (const auto value = present_member(answer, name)) return read_id<TaskId>(name, *value);
   }
   for (const std::string_view name : {"encrypted_task_id", "encryptedTaskId"}) {
-    if (!present_member(answer, name)) continue;
-    return failure(Status::sealed_answer, Layer::registrar, kDoing).about(name);
+    const auto value = present_member(answer, name);
+    if (!value) continue;
+    if (opener == nullptr) return failure(Status::sealed_answer, Layer::registrar, kDoing).about(name);
+    const auto sealed = value->as_string();
+    if (!sealed) return refusal(std::string(name) + " is not a string");
+    return opener->open_sealed_task(*sealed, timeout);
   }
   return refusal("it has no task_id");
 }

@@ -220,6 +220,16 @@ CurlTransport::CurlTransport(RegistrarOptions options, Library library, hal::Clo
     : options_(std::move(options)), library_(library), clock_(clock), user_agent_("holdfast/" HOLDFAST_VERSION) {}
 
 Result<HttpResponse> CurlTransport::post(const HttpRequest& request, hal::BootTime deadline) {
+  return exchange(Method::post, request, deadline);
+}
+
+Result<HttpResponse> CurlTransport::get(const std::string& url, hal::BootTime deadline) {
+  HttpRequest request;
+  request.url = url;
+  return exchange(Method::get, request, deadline);
+}
+
+Result<HttpResponse> CurlTransport::exchange(Method method, const HttpRequest& request, hal::BootTime deadline) {
   const CurlLibrary* library = HOLDFAST_TRY(library_());
   const auto left =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::nanoseconds(deadline.ns - clock_.boot().ns));
@@ -242,9 +252,13 @@ Result<HttpResponse> CurlTransport::post(const HttpRequest& request, hal::BootTi
   set_time(handle, options_.connect_timeout, left);
   handle.set(CURLOPT_USERAGENT, user_agent_);
   handle.set(CURLOPT_HTTPHEADER, headers.first());
-  handle.set(CURLOPT_POST, 1L);
-  handle.set_size(CURLOPT_POSTFIELDSIZE_LARGE, request.body.size());
-  handle.set(CURLOPT_POSTFIELDS, request.body);
+  if (method == Method::post) {
+    handle.set(CURLOPT_POST, 1L);
+    handle.set_size(CURLOPT_POSTFIELDSIZE_LARGE, request.body.size());
+    handle.set(CURLOPT_POSTFIELDS, request.body);
+  } else {
+    handle.set(CURLOPT_HTTPGET, 1L);
+  }
   handle.set(CURLOPT_HEADERFUNCTION, on_header);
   handle.set(CURLOPT_HEADERDATA, static_cast<void*>(&exchange));
   handle.set(CURLOPT_WRITEFUNCTION, on_body);

@@ -28,8 +28,13 @@ class CurlTransport final : public HttpTransport {
   CurlTransport(RegistrarOptions options, Library library, hal::Clock& clock);
 
   [[nodiscard]] Result<HttpResponse> post(const HttpRequest& request, hal::BootTime deadline) override;
+  /// The same for a GET, without a body.
+  [[nodiscard]] Result<HttpResponse> get(const std::string& url, hal::BootTime deadline);
 
  private:
+  enum class Method : std::uint8_t { get, post };
+  [[nodiscard]] Result<HttpResponse> exchange(Method method, const HttpRequest& request, hal::BootTime deadline);
+
   RegistrarOptions options_;
   Library library_;
   hal::Clock& clock_;

@@ -157,7 +157,12 @@ auto RegistrarCore::exchange(Source& source, Reader read_answer, hal::BootTime d
 Result<TaskId> RegistrarCore::register_task(TypedSigner& signer, std::chrono::milliseconds timeout,
                                             AnswerExcerpt& excerpt) {
   TaskRequest request(authority_, signer);
-  return exchange(request, read_task_answer, deadline_of(timeout), excerpt);
+  const hal::BootTime deadline = deadline_of(timeout);
+  const auto read_answer = [&](std::string_view body) {
+    const std::chrono::nanoseconds left(std::max<std::int64_t>(deadline.ns - clock_.boot().ns, 0));
+    return read_task_answer(body, signer.sealed_tasks(), left);
+  };
+  return exchange(request, read_answer, deadline, excerpt);
 }
 
 Result<RuntimeId> RegistrarCore::register_agent(const AgentRegistration& registration,

@@ -109,6 +109,7 @@ class IdentityFile final : public SessionFoundation {
     SignerOptions signer;
     signer.runtime_id = identity_->runtime_id.view();
     signer.key_uri = identity_->key_uri;
+    signer.twin_uri = identity_->twin_uri;
     signer.expected_key = identity_->public_key;
     signer.scheme = identity_->public_key.scheme();
     signer.profile = identity_->profile;  // not weaker than the minimum, so the stricter of the two

@@ -46,6 +46,19 @@ constexpr std::array kPkcs11Rules{
     Rule{KeyAttribute::copyable, false, kEvery, WhenUnknown::accept},
 };
 
+constexpr std::array kTwinRules{
+    Rule{KeyAttribute::extractable, false},
+    Rule{KeyAttribute::sensitive, true},
+    Rule{KeyAttribute::private_object, true},
+    Rule{KeyAttribute::derive, true},
+    Rule{KeyAttribute::sign, false},
+    Rule{KeyAttribute::sign_recover, false},
+    Rule{KeyAttribute::decrypt, false},
+    Rule{KeyAttribute::unwrap, false},
+    Rule{KeyAttribute::modifiable, false, kEvery, WhenUnknown::accept},
+    Rule{KeyAttribute::copyable, false, kEvery, WhenUnknown::accept},
+};
+
 constexpr std::array kTpmRules{
     Rule{KeyAttribute::fixed_tpm, true, kStrict | kShared},
     Rule{KeyAttribute::fixed_parent, true, kStrict | kShared},
@@ -145,6 +158,10 @@ Result<void> check_key_policy(const hal::KeyDescription& key, KeyProfile profile
   }
   // The fake states what a PKCS#11 token states.
   return check_rules(kPkcs11Rules, key.attributes, profile, false);
+}
+
+Result<void> check_twin_policy(const hal::KeyDescription& twin) noexcept {
+  return check_rules(kTwinRules, twin.attributes, KeyProfile::imported, false);
 }
 
 }  // namespace holdfast

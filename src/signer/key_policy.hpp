@@ -17,6 +17,10 @@ namespace holdfast {
 /// provisioning also tries to export a key.
 [[nodiscard]] Result<void> check_key_policy(const hal::KeyDescription& key, KeyProfile profile) noexcept;
 
+/// Judges a derivation twin: private, sensitive, not extractable, deriving and nothing else. The same for every
+/// profile, as a twin is always brought in. Failures as `check_key_policy`.
+[[nodiscard]] Result<void> check_twin_policy(const hal::KeyDescription& twin) noexcept;
+
 /// Whether `a` lets keys through that `b` refuses.
 [[nodiscard]] constexpr bool is_weaker(KeyProfile a, KeyProfile b) noexcept { return a > b; }
 

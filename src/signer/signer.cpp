@@ -5,6 +5,7 @@
 #include "hal/registry.hpp"
 #include "src/assertion/detail_text.hpp"
 #include "src/signer/signer_core.hpp"
+#include "src/signer/twin_opener.hpp"
 
 #include <new>
 
@@ -60,6 +61,7 @@ struct Signer::State {
 
   hal::DevicePtr device;
   SignerCore core;  // borrows the device: destroyed first
+  std::optional<TwinOpener> opener;
 };
 
 // A thread that hangs inside the device may come back, and then must find everything where it was.
@@ -91,7 +93,11 @@ Result<Signer> Signer::open(const SignerOptions& options) noexcept {
   SignerCore::Parts parts = HOLDFAST_TRY(SignerCore::prepare(*device, clock, settings));
   auto* state = new (std::nothrow) State(std::move(device), clock, std::move(parts));
   if (state == nullptr) return failure(Status::resource_exhausted, Layer::core, "opening a signer");
-  return Signer(std::unique_ptr<State, Release>(state));
+  Signer signer{std::unique_ptr<State, Release>(state)};
+  if (!options.twin_uri.empty()) {
+    state->opener = HOLDFAST_TRY(TwinOpener::create(*state->device, clock, options.twin_uri, signer.public_key()));
+  }
+  return signer;
 }
 
 Signer::Signer(std::unique_ptr<State, Release> state) noexcept : state_(std::move(state)) {}
@@ -107,6 +113,8 @@ Result<std::size_t> Signer::authorization(const TaskId& task, std::chrono::nanos
 Result<TaskRegistration> Signer::sign_task_registration(std::chrono::nanoseconds timeout) noexcept {
   return state_->core.sign_task_registration(timeout);
 }
+
+SealedTaskOpener* Signer::sealed_tasks() noexcept { return state_->opener ? &*state_->opener : nullptr; }
 
 void Signer::forget_headers() noexcept { state_->core.forget_headers(); }
 const RuntimeId& Signer::runtime_id() const noexcept { return state_->core.runtime_id(); }

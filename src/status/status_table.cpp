@@ -77,7 +77,9 @@ constexpr std::array<Row, HOLDFAST_STATUS_COUNT> kTable{{
      "the PKCS#11 module cannot be used", "check the module's path, and that its package is installed"},
     {Status::sealed_answer, Remedy::ask_person, kAuthorityTrouble, "sealed_answer",
      "the authority sealed the task id to the agent's key, which a signing-only key cannot open",
-     "use an authority that answers in clear: no command makes a key that opens sealed answers yet"},
+     "provision a key with a twin (holdfast agent import, holdfast key generate --with-twin), or use an authority "
+     "that "
+     "answers in clear"},
     {Status::clock_implausible, Remedy::ask_person, kFailed, "clock_implausible", "this machine's clock is wrong",
      "set the clock; assertions carry the time and are refused outside the authority's window"},
     {Status::attestation_unproven, Remedy::ask_person, kPersonNeeded, "attestation_unproven",

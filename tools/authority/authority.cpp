@@ -39,7 +39,19 @@ Answer Authority::answer(const Request& request) {
   if (path == "/healthz") {
     return request.method == "GET" || request.method == "HEAD" ? tell_health(store_) : refuse_method("GET, HEAD");
   }
+  // Wherever a client's base URL puts it (protocol.md §4).
+  if (issuer_ != nullptr && path.ends_with("/agent-identities/jwks")) {
+    return request.method == "GET" || request.method == "HEAD" ? issuer_->answer_jwks() : refuse_method("GET, HEAD");
+  }
+  if (issuer_ != nullptr && path.starts_with("/development/")) return answer_development_path(request);
   return is_under_base ? answer_agent_path(request, below) : refuse_path();
+}
+
+Answer Authority::answer_development_path(const Request& request) {
+  const bool is_issue = request.path == "/development/agent-identity-jwt";
+  if (!is_issue && request.path != "/development/rotate-jwt-key") return refuse_path();
+  if (request.method != "POST") return refuse_method("POST");
+  return is_issue ? issuer_->issue(request, store_, clock_.wall()) : issuer_->rotate(request, store_);
 }
 
 Answer Authority::answer_agent_path(const Request& request, std::string_view path) {

@@ -146,7 +146,8 @@ Result<void> run(const Options& options) {
   Store store = HOLDFAST_TRY(Store::open(options.database));
   HOLDFAST_TRY(write_state_file(options.token_file, store.bearer() + "\n", kOwnerOnly));
   const auto tls = HOLDFAST_TRY(find_certificate(options, clock, log));
-  Authority authority(options.base_path, Rules{options.answer, options.window_seconds}, store, clock);
+  JwtIssuer issuer(options.database);
+  Authority authority(options.base_path, Rules{options.answer, options.window_seconds}, store, clock, &issuer);
   Server server =
       HOLDFAST_TRY(Server::listen({options.listen.host, options.listen.port, tls}, authority, log, clock));
 

@@ -7,6 +7,7 @@ Result<Signer> open_signer(const Identity& identity, std::string_view pin_source
   SignerOptions options;
   options.runtime_id = identity.runtime_id.view();
   options.key_uri = identity.key_uri;
+  options.twin_uri = identity.twin_uri;
   options.expected_key = identity.public_key;
   options.scheme = identity.public_key.scheme();
   options.profile = identity.profile;

@@ -9,6 +9,7 @@
 #include "tools/holdfast/commands.hpp"
 #include "tools/holdfast/identity_target.hpp"
 #include "tools/holdfast/key_access.hpp"
+#include "tools/holdfast/key_import.hpp"
 #include "tools/holdfast/key_report.hpp"
 #include "tools/holdfast/key_uri.hpp"
 #include "tools/holdfast/pin_relay.hpp"
@@ -23,6 +24,7 @@ struct Candidate {
   KeyProfile profile = KeyProfile::strict;
   std::map<std::string, bool> attributes;
   std::string export_probe;
+  std::string twin_uri;
   bool is_software = false;
 };
 
@@ -47,8 +49,11 @@ Result<Candidate> examine_key(Terminal& terminal, const Arguments& arguments, Pi
 
   std::string uri = uri_with_module(described.uri.view(), request);
   if (pin.is_lasting()) uri = with_query_attribute(uri, "pin-source", arguments.value("pin-source"));
-  return Candidate{*described.public_key, uri, profile, attribute_snapshot(described.attributes), attempts.verdict,
-                   key.token.is_software};
+  const std::string twin_uri(arguments.value("twin"));
+  if (!twin_uri.empty()) HOLDFAST_TRY(prove_twin(*key.device, twin_uri, *described.public_key));
+  return Candidate{
+      *described.public_key, uri, profile, attribute_snapshot(described.attributes), attempts.verdict, twin_uri,
+      key.token.is_software};
 }
 
 Result<void> refuse_second_registration(const IdentityTarget& target, const Arguments& arguments) {
@@ -97,7 +102,9 @@ Identity identity_of(const RuntimeId& runtime, const Candidate& candidate, const
                     .attributes = candidate.attributes,
                     .export_probe = candidate.export_probe,
                     .storage_root_name = {},
-                    .twin_uri = {}};
+                    .twin_uri = candidate.twin_uri,
+                    .imported_from = {},
+                    .import_check = {}};
   while (identity.authority_url.ends_with('/')) identity.authority_url.pop_back();
   return identity;
 }
@@ -122,7 +129,10 @@ Result<void> try_task(Terminal& terminal, Registrar& registrar, const Identity& 
   Result<Signer> signer = open_signer(identity, pin_source);
   const Result<TaskId> task = signer ? register_task(terminal, registrar, *signer) : Result<TaskId>(signer.error());
   if (task) {
-    report.row("trial_task", "trial task", "registered; the authority answers in clear", Json::string("clear"));
+    report.row("trial_task", "trial task",
+               identity.twin_uri.empty() ? "registered; the authority answers in clear"
+                                         : "registered; this key opens sealed answers, too",
+               Json::string(identity.twin_uri.empty() ? "clear" : "registered"));
     return {};
   }
   if (task.status() == Status::sealed_answer) {
@@ -195,6 +205,8 @@ Result<void> show_agent(Terminal& terminal, const Arguments& arguments) {
              Json::boolean(identity.account.is_fedramp));
   optional_row("storage_root_name", "storage root", identity.storage_root_name);
   optional_row("twin_uri", "twin", identity.twin_uri);
+  optional_row("imported_from", "imported from", identity.imported_from);
+  optional_row("import_check", "the JWT was", identity.import_check);
   report.for_programs("attributes", attributes_json(identity.attributes));
   terminal.show(report);
   if (!identity.attributes.empty()) {
@@ -214,6 +226,9 @@ std::vector<Option> register_options() {
        .value_name = "URL",
        .help = "the authority's base URL: https, or http to this machine",
        .is_required = true},
+      {.name = "twin",
+       .value_name = "URI",
+       .help = "the key's derivation twin, as holdfast key generate --with-twin printed it: opens sealed task ids"},
       {.name = "access-token-source",
        .value_name = "SOURCE",
        .help = "where the bearer token comes from, as --pin-source",
@@ -247,6 +262,7 @@ std::vector<Option> register_options() {
 
 std::vector<Command> agent_commands(Terminal& terminal) {
   return {
+      import_command(terminal),
       {.words = "agent register",
        .summary = "registers a key's public half with an authority and writes the identity file",
        .description =

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "src/identity/software_crypto.hpp"
 #include "src/signer/key_policy.hpp"
 #include "tools/holdfast/commands.hpp"
 #include "tools/holdfast/key_access.hpp"
+#include "tools/holdfast/key_import.hpp"
 #include "tools/holdfast/key_report.hpp"
 #include "tools/holdfast/key_uri.hpp"
 
@@ -49,8 +51,14 @@ Result<std::string> uri_with_options(const Arguments& arguments) {
 }
 
 Result<KeyProfile> profile_of(const Arguments& arguments) {
-  return arguments.has("profile") ? parse_profile(arguments.value("profile"))
-                                  : Result<KeyProfile>(KeyProfile::strict);
+  const KeyProfile profile =
+      arguments.has("profile") ? HOLDFAST_TRY(parse_profile(arguments.value("profile"))) : KeyProfile::strict;
+  if (!arguments.has("with-twin")) return profile;
+  if (arguments.has("profile") && profile != KeyProfile::imported) {
+    return wrong_value("a key with a twin is made outside the token, so its profile is imported",
+                       "leave out --profile, or --with-twin");
+  }
+  return KeyProfile::imported;
 }
 
 Result<Scheme> scheme_for(const hal::TokenDescription& token, const Arguments& arguments) {
@@ -125,6 +133,60 @@ Result<void> admit(hal::KeyDevice& device, const hal::MadeKey& made, KeyProfile 
   return error;
 }
 
+// A key whose seed is in locked memory for as long as it takes to bring it in twice.
+Result<void> make_twins(Terminal& terminal, const Arguments& arguments, const GenerateRequest& wanted,
+                        hal::KeyDevice& device, const hal::TokenDescription& token, Scheme scheme) {
+  if (scheme != Scheme::ed25519) {
+    return failure(Status::scheme_unsupported, Layer::core, "making a key")
+        .about("only an Ed25519 key has a twin")
+        .with_hint("leave out --with-twin: for a P-256 key no authority seals");
+  }
+  HOLDFAST_TRY(refuse_second_key(device, wanted.label));
+  terminal.progress("trying to export a disposable key");
+  const ProbeResult attempts = HOLDFAST_TRY(probe(device, scheme, arguments.has("no-probe")));
+  terminal.progress("making the key and its twin");
+  const SignalHold hold;
+  const hal::KeySpec spec{scheme, wanted.label, std::as_bytes(std::span(wanted.id))};
+  const auto bring_in = [&]() -> Result<KeyImport> {
+    SoftwareKey key{{}, HOLDFAST_TRY(new_seed())};
+    key.public_key = HOLDFAST_TRY(public_half(scheme, key.private_key));
+    return KeyImport::run(device, spec, key, TwinWish::required);
+  };
+  KeyImport import = HOLDFAST_TRY(bring_in());
+  if (hold.is_interrupted()) {
+    return failure(Status::permission_denied, Layer::core, "making a key")
+        .about("it was interrupted")
+        .with_hint("the key was taken back from the token; make it again");
+  }
+  import.keep();
+  terminal.remember_done("the key " + wanted.label + " and its twin were made; see them with: holdfast key list");
+
+  const DeviceRequest request = request_of(arguments);
+  const std::string uri = uri_with_module(import.key().description.uri.view(), request);
+  const std::string twin_uri = uri_with_module(import.twin()->description.uri.view(), request);
+  Report report = key_report(import.key().description);
+  report.text("key_uri", "", uri)
+      .text("twin_uri", "twin", twin_uri)
+      .text("token", "token", token.label.view())
+      .text("profile", "profile", profile_name(wanted.profile))
+      .text("way", "came in", import.key().way)
+      .text("twin_way", "twin came in", import.twin()->way)
+      .text("export_probe", "export", attempts.verdict)
+      .for_programs("is_software", Json::boolean(token.is_software));
+  terminal.show(report);
+  terminal.print("\nWhat the token says of it:\n" + attributes_in_words(import.key().description.attributes));
+  terminal.note(
+      "the seed was in this process's locked memory for a moment, and is wiped: hence the profile imported");
+  if (token.is_software) terminal.note(kSoftwareTokenNote);
+  const bool needs_pin_source = arguments.has("pin-source") && !query_attribute(uri, "pin-source");
+  const std::string pin_source =
+      needs_pin_source ? " --pin-source " + shell_quoted(arguments.value("pin-source")) : "";
+  terminal.next_step("Register it with an authority",
+                     "holdfast agent register --key " + shell_quoted(uri) + " --twin " + shell_quoted(twin_uri) +
+                         " --profile imported" + pin_source + " --authority URL --access-token-source file:/PATH");
+  return {};
+}
+
 Result<void> generate_key(Terminal& terminal, const Arguments& arguments) {
   const std::string wanted_uri = HOLDFAST_TRY(uri_with_options(arguments));
   const GenerateRequest wanted = HOLDFAST_TRY(read_generate_request(arguments, wanted_uri));
@@ -133,6 +195,7 @@ Result<void> generate_key(Terminal& terminal, const Arguments& arguments) {
   const hal::DevicePtr device = HOLDFAST_TRY(open_device(request, hal::DeviceAccess::provision));
   const hal::TokenDescription token = HOLDFAST_TRY(device->describe_token());
   const Scheme scheme = HOLDFAST_TRY(scheme_for(token, arguments));
+  if (arguments.has("with-twin")) return make_twins(terminal, arguments, wanted, *device, token, scheme);
   hal::KeyGenerator* generator = device->key_generator();
   if (generator == nullptr) {
     return failure(Status::scheme_unsupported, Layer::core, "making a key").about("this device makes no keys");
@@ -228,7 +291,7 @@ Result<void> show_key(Terminal& terminal, const Arguments& arguments) {
 
 Result<void> delete_key(Terminal& terminal, const Arguments& arguments) {
   if (!arguments.has("yes")) HOLDFAST_TRY(terminal.require_person());
-  const OpenKey key = HOLDFAST_TRY(open_key(request_of(arguments), hal::DeviceAccess::provision));
+  const OpenKey key = HOLDFAST_TRY(open_any_key(request_of(arguments), hal::DeviceAccess::provision));
   hal::KeyInventory* inventory = key.device->key_inventory();
   if (inventory == nullptr) {
     return failure(Status::scheme_unsupported, Layer::core, "deleting a key").about("this device deletes no keys");
@@ -285,6 +348,11 @@ std::vector<Command> key_commands(Terminal& terminal) {
                     .help = "TPM: the key signs only while these registers hold what they hold now (sha256:0,7), "
                             "whoever asks"},
                    kOwnerPinSourceOption,
+                   {.name = "with-twin",
+                    .value_name = "",
+                    .help = "for an authority that seals task ids: make the seed here, import it and its derivation "
+                            "twin, wipe it; the profile is then imported",
+                    .kind = OptionKind::flag},
                    kNoProbeOption},
        .examples = {{.purpose = "Make a key on the token named agents",
                      .command_line = "holdfast key generate 'pkcs11:token=agents;object=agent-key?module-path="

@@ -31,6 +31,20 @@ Result<OpenKey> open_key(const DeviceRequest& request, hal::DeviceAccess access)
   return OpenKey{std::move(device), handle, description, token};
 }
 
+Result<OpenKey> open_any_key(const DeviceRequest& request, hal::DeviceAccess access) {
+  hal::DevicePtr device = HOLDFAST_TRY(open_device(request, access));
+  const hal::TokenDescription token = HOLDFAST_TRY(device->describe_token());
+  Result<hal::KeyHandle> handle = device->find_key({}, patience());
+  hal::KeyAgreement* agreement = device->key_agreement();
+  if (!handle && handle.status() == Status::scheme_unsupported && agreement != nullptr) {
+    const auto twin = agreement->find_twin(request.uri, patience());
+    if (twin) handle = Result<hal::KeyHandle>(*twin);
+  }
+  if (!handle) return handle.error();
+  const hal::KeyDescription description = HOLDFAST_TRY(device->describe(*handle));
+  return OpenKey{std::move(device), *handle, description, token};
+}
+
 Result<ProbeResult> probe(hal::KeyDevice& device, Scheme scheme, bool is_skipped) {
   if (is_skipped) return ProbeResult{"skipped", {}};
   hal::ExportProbe* attempts = device.export_probe();

@@ -32,6 +32,9 @@ struct OpenKey {
 };
 [[nodiscard]] Result<OpenKey> open_key(const DeviceRequest& request, hal::DeviceAccess access);
 
+/// The same for a signing key or a derivation twin.
+[[nodiscard]] Result<OpenKey> open_any_key(const DeviceRequest& request, hal::DeviceAccess access);
+
 /// What the export attempt on a disposable key found.
 struct ProbeResult {
   std::string verdict;  ///< "refused", "skipped" or "not offered"

@@ -143,10 +143,21 @@ Report token_report(const hal::TokenDescription& token) {
   return report;
 }
 
+namespace {
+
+// By what it may do: the twin of a key, which opens sealed task ids.
+std::string_view words_for_other_kind(const hal::KeyAttributes& attributes) {
+  const bool is_for_derivation = attributes.get(KeyAttribute::derive) == hal::Tristate::yes &&
+                                 attributes.get(KeyAttribute::sign) == hal::Tristate::no;
+  return is_for_derivation ? "none: it derives, as the twin of a signing key" : "of a kind that is not used here";
+}
+
+}  // namespace
+
 Report key_report(const hal::KeyDescription& key) {
   Report report;
   report.text("label", "key", key.label.view()).text("id", "id", key.id_hex.view());
-  report.row("scheme", "scheme", key.scheme ? scheme_name(*key.scheme) : "of a kind that is not used here",
+  report.row("scheme", "scheme", key.scheme ? scheme_name(*key.scheme) : words_for_other_kind(key.attributes),
              key.scheme ? Json::string(scheme_name(*key.scheme)) : Json());
   if (key.public_key) {
     report.text("public_key", "public key", to_ssh_public_key(*key.public_key).view());

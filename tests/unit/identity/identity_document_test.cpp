@@ -29,7 +29,7 @@ TEST(IdentityDocument, IsWrittenAsTheFormatSays) {
       R"("key_profile":"imported",)"
       R"("authority":{"url":"https://authority.example/api","ca_file":"/etc/holdfast/authority.pem"},)"
       R"("account":{"account_id":"account-1","user_id":"user-1","email":"someone@example.org","plan_type":"team","is_fedramp":true},)"
-      R"("provisioning":{"attributes":{"CKA_EXTRACTABLE":false,"CKA_SENSITIVE":true},"export_probe":"refused"},)"
+      R"("provisioning":{"attributes":{"CKA_EXTRACTABLE":false,"CKA_SENSITIVE":true},"export_probe":"refused","imported_from":"jwt","import_check":"unverified"},)"
       R"("storage_root_name":"000b12ab","twin_uri":"pkcs11:token=agents;object=twin"})");
 }
 
@@ -52,6 +52,8 @@ TEST(IdentityDocument, ReadsBackEveryMember) {
   EXPECT_EQ(read->export_probe, given.export_probe);
   EXPECT_EQ(read->storage_root_name, given.storage_root_name);
   EXPECT_EQ(read->twin_uri, given.twin_uri);
+  EXPECT_EQ(read->imported_from, given.imported_from);
+  EXPECT_EQ(read->import_check, given.import_check);
 }
 
 TEST(IdentityDocument, TheRestMayBeAbsent) {

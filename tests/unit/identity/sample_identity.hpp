@@ -13,8 +13,8 @@ inline constexpr std::string_view kSampleKeyLine =
 
 /// An identity with every member set.
 inline Identity sample_identity() {
-  Identity identity{
-      *RuntimeId::parse("agent-123"), {}, *parse_ssh_public_key(kSampleKeyLine), {}, {}, {}, {}, {}, {}, {}, {}};
+  Identity identity{.runtime_id = *RuntimeId::parse("agent-123"),
+                    .public_key = *parse_ssh_public_key(kSampleKeyLine)};
   identity.key_uri = "pkcs11:token=agents;serial=01;object=agent?module-path=/usr/lib/softhsm/libsofthsm2.so";
   identity.profile = KeyProfile::imported;
   identity.authority_url = "https://authority.example/api";
@@ -24,6 +24,8 @@ inline Identity sample_identity() {
   identity.export_probe = "refused";
   identity.storage_root_name = "000b12ab";
   identity.twin_uri = "pkcs11:token=agents;object=twin";
+  identity.imported_from = "jwt";
+  identity.import_check = "unverified";
   return identity;
 }
 

@@ -22,6 +22,35 @@ TEST(TaskAnswer, BothSealedSpellingsAreTheirOwnError) {
   }
 }
 
+class Opener final : public SealedTaskOpener {
+ public:
+  Result<TaskId> open_sealed_task(std::string_view sealed, std::chrono::nanoseconds timeout) noexcept override {
+    asked = std::string(sealed);
+    time = timeout;
+    if (sealed == "opens") return TaskId::parse("task-123");
+    return failure(Status::authority_answer_invalid, Layer::core, "opening");
+  }
+  std::string asked;
+  std::chrono::nanoseconds time{};
+};
+
+TEST(TaskAnswer, BothSealedSpellingsGoToTheOpener) {
+  for (const std::string name : {"encrypted_task_id", "encryptedTaskId"}) {
+    Opener opener;
+    EXPECT_EQ(read_task_answer("{\"" + name + "\":\"opens\"}", &opener, std::chrono::seconds(7))->view(), "task-123");
+    EXPECT_EQ(opener.time, std::chrono::seconds(7));
+    EXPECT_EQ(read_task_answer("{\"" + name + "\":\"no\"}", &opener).status(), Status::authority_answer_invalid);
+    EXPECT_EQ(opener.asked, "no");
+    EXPECT_EQ(read_task_answer("{\"" + name + "\":7}", &opener).status(), Status::authority_answer_invalid);
+  }
+}
+
+TEST(TaskAnswer, WhatIsInClearIsNotForTheOpener) {
+  Opener opener;
+  EXPECT_EQ(read_task_answer(R"({"encrypted_task_id":"opens","taskId":"b"})", &opener)->view(), "b");
+  EXPECT_EQ(opener.asked, "");
+}
+
 TEST(TaskAnswer, TheFirstSpellingPresentWins) {
   EXPECT_EQ(read_task_answer(R"({"encryptedTaskId":"x","taskId":"b","task_id":"a"})")->view(), "a");
   EXPECT_EQ(read_task_answer(R"({"encrypted_task_id":"x","taskId":"b"})")->view(), "b");

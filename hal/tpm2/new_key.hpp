@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hal/tpm2/device.hpp"
+
+/// What making and importing a key have in common: where it goes, and nothing left there after a failure.
+namespace holdfast::hal::tpm2 {
+
+/// Whether a key can be made as `spec` under the name `uri` gives it.
+[[nodiscard]] Result<void> check_new_key(const KeySpec& spec, const KeyUri& uri) noexcept;
+
+/// `already_exists` if the file or handle is taken.
+[[nodiscard]] Result<void> refuse_existing_key(Connection& tpm, const KeyUri& uri, BootTime deadline) noexcept;
+
+/// Writes the key file or makes the key persistent, and loads it. A failure leaves neither.
+[[nodiscard]] Result<FoundKey> keep_new_key(Device& device, const WrappedKey& wrapped, BootTime deadline) noexcept;
+
+}  // namespace holdfast::hal::tpm2
