@@ -121,6 +121,7 @@ std::optional<Error> read_error(Reader& reader) noexcept {
   error.layer = static_cast<Layer>(layer);
   const bool is_known_layer =
       error.layer == Layer::http || error.layer == Layer::registrar || error.layer == Layer::system;
+  if (error.status == Status::ok) return Error{};
   if (!is_registrars(error.status) || !is_known_layer) return std::nullopt;
   error.doing = doing != nullptr ? doing : "registering with the authority";
   error.native_name = native_name_of(error.layer, error.native);

@@ -29,12 +29,12 @@ std::vector<RegistrarFrame> one_of_each() {
                           Kind::signing_failed, Kind::task, Kind::failed}) {
     RegistrarFrame frame{.kind = kind, .exchange = 0x01020304};
     frame.time_left = std::chrono::milliseconds(29'750);
-    frame.id = std::string(kMaxIdentifierSize, 'i');
+    frame.id.append(std::string(kMaxIdentifierSize, 'i'));
     frame.registration.timestamp = std::string_view("2026-04-20T00:00:00Z");
-    frame.registration.signature = std::string(kSignatureTextSize, 's');
+    frame.registration.signature.append(std::string(kSignatureTextSize, 's'));
     frame.error = failure(Status::authority_unavailable, Layer::http, "asking the authority");
     frame.error.native = 503;
-    frame.error.detail = std::string(400, 'd');
+    frame.error.detail.append(std::string(400, 'd'));
     frames.push_back(frame);
   }
   return frames;
@@ -143,14 +143,18 @@ TEST(RegistrarFrame, NoiseIsHarmless) {
     for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
     if (!bytes.empty()) bytes[0] = static_cast<std::byte>(random() % 8);
     const auto read = read_frame(bytes);
-    if (read) EXPECT_GE(bytes.size(), 5U);
+    if (read) {
+      EXPECT_GE(bytes.size(), 5U);
+    }
   }
 }
 
 TEST(ErrorTexts, KnowWhatTheRegistrarSays) {
   for (int code = 1; code < 100; ++code) {
     const Error error = curl_error(static_cast<CURLcode>(code), "asking the authority", "");
-    if (error.hint != nullptr) EXPECT_EQ(text_of_number(number_of_text(error.hint)), std::string_view(error.hint));
+    if (error.hint != nullptr) {
+      EXPECT_EQ(text_of_number(number_of_text(error.hint)), std::string_view(error.hint));
+    }
     const char* name = native_name_of(Layer::http, static_cast<std::uint64_t>(code));
     EXPECT_EQ(std::string_view(name != nullptr ? name : ""), error.native_name != nullptr ? error.native_name : "");
   }
