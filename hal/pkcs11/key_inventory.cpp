@@ -23,7 +23,8 @@ Result<void> destroy_object(const Session& session, CK_OBJECT_HANDLE object, con
   if (code == CKR_OK) return {};
   Error error = native_failure(code, kRemoving).about(left);
   if (code == CKR_ACTION_PROHIBITED) {
-    error.hint = "the token forbids it (CKA_DESTROYABLE); if need be erase the whole token: holdfast token init --erase";
+    error.hint =
+        "the token forbids it (CKA_DESTROYABLE); if need be erase the whole token: holdfast token init --erase";
   }
   return error;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/cli/transcript_stage.hpp"
 
-#include "src/json/json.hpp"
+#include "tests/cli/scripted_authority.hpp"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -20,7 +20,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kLongestCommand{60};
-constexpr std::chrono::seconds kLongestStart{20};
 constexpr std::chrono::milliseconds kPoll{10};
 constexpr int kNotStarted = 127;
 
@@ -53,14 +52,6 @@ int exit_code_of(int status) {
 
 }  // namespace
 
-Stage::~Stage() {
-  for (const pid_t authority : authorities_) {
-    kill(authority, SIGTERM);
-    int status = 0;
-    waitpid(authority, &status, 0);
-  }
-}
-
 std::string Stage::set_up(const std::vector<std::string>& needs) {
   mkdir(root_.file("home").c_str(), 0755);
   variables_["PWD"] = root_.file("home");
@@ -87,6 +78,9 @@ std::string Stage::set_up(const std::vector<std::string>& needs) {
       if (!start_authority("", "task_id")) return need;
     } else if (need == "sealed-authority") {
       if (!start_authority("SEALED", "encrypted_task_id")) return need;
+    } else if (need == "scripted-authority") {
+      scripted_ = make_scripted_authority();
+      variables_["SCRIPTED"] = scripted_->url();
     } else if (find_program(need).empty()) {
       return need;
     }
@@ -97,41 +91,16 @@ std::string Stage::set_up(const std::vector<std::string>& needs) {
 bool Stage::start_authority(const std::string& prefix, const std::string& answer) {
   const std::string folder = root_.file("authority" + prefix);
   mkdir(folder.c_str(), 0700);
-  const std::string program = std::string(HOLDFAST_BINARIES) + "/holdfast-authority";
-  const std::string database = folder + "/state.db";
-  const std::string ready = folder + "/ready.json";
-  const std::string log = folder + "/log";
-  const pid_t child = fork();
-  if (child == 0) {
-    const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    dup2(output, STDOUT_FILENO);
-    dup2(output, STDERR_FILENO);
-    execl(program.c_str(), program.c_str(), "--database", database.c_str(), "--listen", "127.0.0.1:0", "--answer",
-          answer.c_str(), "--ready-file", ready.c_str(), static_cast<char*>(nullptr));
-    _exit(kNotStarted);
-  }
-  authorities_.push_back(child);
-  const auto deadline = steady_clock::now() + kLongestStart;
-  while (access(ready.c_str(), R_OK) != 0) {
-    int status = 0;
-    if (waitpid(child, &status, WNOHANG) == child) {
-      authorities_.pop_back();
-      return false;
-    }
-    if (steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(kPoll);
-  }
-  const auto said = Json::parse(read_file(ready));
-  if (!said) return false;
-  const std::string url = said->string_member("url").value_or("");
-  const std::string origin = url.substr(0, url.find('/', url.find("://") + 3));
+  AuthorityProcess& authority = *authorities_.emplace_back(
+      std::make_unique<AuthorityProcess>(std::vector<std::string>{"--answer", answer}, folder));
+  if (!authority.is_ready()) return false;
   const std::string underscore = prefix.empty() ? "" : prefix + "_";
-  variables_[prefix.empty() ? "AUTHORITY" : prefix] = url;
-  variables_[underscore + "VERIFY"] = origin + "/verify";
-  variables_[underscore + "ORIGIN"] = origin;
-  variables_[underscore + "READY"] = ready;
-  variables_[underscore + "CA"] = said->string_member("certificate").value_or("");
-  variables_[underscore + "BEARER"] = said->string_member("token_file").value_or("");
+  variables_[prefix.empty() ? "AUTHORITY" : prefix] = authority.url();
+  variables_[underscore + "VERIFY"] = authority.verify_url();
+  variables_[underscore + "ORIGIN"] = authority.origin();
+  variables_[underscore + "READY"] = authority.ready_file();
+  variables_[underscore + "CA"] = authority.certificate();
+  variables_[underscore + "BEARER"] = authority.token_file();
   return true;
 }
 

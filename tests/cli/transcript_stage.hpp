@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "tests/support/authority_process.hpp"
+#include "tests/support/scripted_server.hpp"
 #include "tests/support/swtpm.hpp"
 #include "tests/support/temporary_folder.hpp"
 
-#include <sys/types.h>
-
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,19 +25,14 @@ struct Outcome {
 ///
 /// Commands see `$MODULE` (SoftHSM, with a token folder of this stage's own), `$AUTHORITY`, `$VERIFY`, `$CA` and
 /// `$BEARER` (a running authority's base URL, verification URL, certificate and bearer file), `$ORIGIN` and `$READY` (its
-/// origin and ready file), `$SEALED`, `$SEALED_CA`, `$SEALED_BEARER` (one that answers sealed), `$TPM`, `$KEY` and
-/// `$EK_CA` (the TCTI of a running swtpm, the URI of a key in it, and the certificates of who certified it) and
-/// `$PAST_CLOCK` (a library to preload, with which a program's clock stands in 2019). In their output these texts and
-/// the folder are written as their names.
+/// origin and ready file), `$SEALED`, `$SEALED_CA`, `$SEALED_BEARER` (one that answers sealed), `$SCRIPTED` (the base of
+/// scripted_authority.cpp's URLs), `$TPM`, `$KEY` and `$EK_CA` (the TCTI of a running swtpm, the URI of a key in it, and
+/// the certificates of who certified it) and `$PAST_CLOCK` (a library to preload, with which a program's clock stands
+/// in 2019). In their output these texts and the folder are written as their names.
 class Stage {
  public:
-  Stage() = default;
-  Stage(const Stage&) = delete;
-  Stage& operator=(const Stage&) = delete;
-  ~Stage();  ///< stops what it started, by process id
-
-  /// Makes ready what `needs` names (softhsm, swtpm, authority, sealed-authority, curl, openssl) and returns the name
-  /// of the first that is missing on this machine; empty if none is.
+  /// Makes ready what `needs` names (softhsm, swtpm, authority, sealed-authority, scripted-authority, curl, openssl) and
+  /// returns the name of the first that is missing on this machine; empty if none is.
   [[nodiscard]] std::string set_up(const std::vector<std::string>& needs);
 
   /// Runs `command` with sh in the stage's folder, at most a minute.
@@ -48,7 +44,8 @@ class Stage {
   TemporaryFolder root_;
   std::optional<Swtpm> tpm_;
   std::map<std::string, std::string> variables_;
-  std::vector<pid_t> authorities_;
+  std::vector<std::unique_ptr<AuthorityProcess>> authorities_;
+  std::unique_ptr<ScriptedServer> scripted_;
 };
 
 /// Whether HOLDFAST_REQUIRE lists `name`, or `all`.

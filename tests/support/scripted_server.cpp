@@ -83,6 +83,12 @@ struct ScriptedServer::State {
   ScriptedAnswer take(const httplib::Request& request) {
     const std::lock_guard lock(mutex);
     requests.push_back(received(request));
+    for (auto& [folder, answers] : plays) {
+      if (!request.path.starts_with(folder + "/")) continue;
+      ScriptedAnswer next = answers.front();
+      if (answers.size() > 1) answers.pop_front();
+      return next;
+    }
     if (script.empty()) return {.status = 599, .body = "beyond the script"};
     ScriptedAnswer next = std::move(script.front());
     script.pop_front();
@@ -102,6 +108,7 @@ struct ScriptedServer::State {
   std::condition_variable stopping;
   bool is_stopping = false;
   std::deque<ScriptedAnswer> script;
+  std::map<std::string, std::deque<ScriptedAnswer>> plays;
   std::vector<ReceivedRequest> requests;
 };
 
@@ -128,6 +135,12 @@ ScriptedServer::~ScriptedServer() = default;
 void ScriptedServer::answer(ScriptedAnswer answer) {
   const std::lock_guard lock(state_->mutex);
   state_->script.push_back(std::move(answer));
+}
+
+void ScriptedServer::play(const std::string& folder, std::vector<ScriptedAnswer> answers) {
+  if (answers.empty()) throw std::invalid_argument("a play needs an answer");
+  const std::lock_guard lock(state_->mutex);
+  state_->plays[folder] = {answers.begin(), answers.end()};
 }
 
 std::string ScriptedServer::url(std::string_view host) const {

@@ -47,6 +47,9 @@ class ScriptedServer {
   ~ScriptedServer();
 
   void answer(ScriptedAnswer answer);
+  /// A play of its own for POSTs whose path begins with `folder` and a slash: its answers in turn, the last of them
+  /// again and again.
+  void play(const std::string& folder, std::vector<ScriptedAnswer> answers);
   [[nodiscard]] std::string url(std::string_view host = "127.0.0.1") const;
   [[nodiscard]] std::vector<ReceivedRequest> requests() const;
 
