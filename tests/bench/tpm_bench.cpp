@@ -34,7 +34,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kBlock = 20;
 
-void require(TSS2_RC code, const char* what) {
+void check(TSS2_RC code, const char* what) {
   if (code != TSS2_RC_SUCCESS) throw std::runtime_error(std::string(what) + " answered " + std::to_string(code));
 }
 
@@ -70,8 +70,8 @@ Sample measure(const Shim& shim, const std::function<void()>& once) {
 class Esys {
  public:
   Esys(const std::string& tcti, std::string_view auth_value) {
-    require(Tss2_TctiLdr_Initialize(tcti.c_str(), &tcti_), "TctiLdr");
-    require(Esys_Initialize(&context_, tcti_, nullptr), "Esys_Initialize");
+    check(Tss2_TctiLdr_Initialize(tcti.c_str(), &tcti_), "TctiLdr");
+    check(Esys_Initialize(&context_, tcti_, nullptr), "Esys_Initialize");
     TPM2B_SENSITIVE_CREATE sensitive{};
     TPM2B_DATA outside{};
     TPML_PCR_SELECTION no_pcr{};
@@ -80,7 +80,7 @@ class Esys {
     std::ranges::copy(auth_value, sensitive.sensitive.userAuth.buffer);
     // A primary too: the cost of a signature is the same.
     key_ = create(ESYS_TR_RH_OWNER, sensitive, outside, no_pcr, false);
-    require(Esys_TR_SetAuth(context_, key_, &sensitive.sensitive.userAuth), "TR_SetAuth");
+    check(Esys_TR_SetAuth(context_, key_, &sensitive.sensitive.userAuth), "TR_SetAuth");
   }
   ~Esys() {
     if (session_ != ESYS_TR_NONE) Esys_FlushContext(context_, session_);
@@ -100,7 +100,7 @@ class Esys {
   /// As we do it: a salted session for one signature, which ends with it.
   void sign_in_own_session() {
     const ESYS_TR session = start();
-    require(Esys_TRSess_SetAttributes(context_, session, 0, TPMA_SESSION_CONTINUESESSION), "TRSess_SetAttributes");
+    check(Esys_TRSess_SetAttributes(context_, session, 0, TPMA_SESSION_CONTINUESESSION), "TRSess_SetAttributes");
     sign(session);
   }
 
@@ -122,18 +122,18 @@ class Esys {
     ecc.scheme.scheme = is_root ? TPM2_ALG_NULL : TPM2_ALG_ECDSA;
     ecc.scheme.details.ecdsa.hashAlg = TPM2_ALG_SHA256;
     ESYS_TR object = ESYS_TR_NONE;
-    require(Esys_CreatePrimary(context_, parent, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &area,
-                               &outside, &no_pcr, &object, nullptr, nullptr, nullptr, nullptr),
-            "Esys_CreatePrimary");
+    check(Esys_CreatePrimary(context_, parent, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &area,
+                             &outside, &no_pcr, &object, nullptr, nullptr, nullptr, nullptr),
+          "Esys_CreatePrimary");
     return object;
   }
   ESYS_TR start() {
     TPMT_SYM_DEF none{};
     none.algorithm = TPM2_ALG_NULL;
     ESYS_TR session = ESYS_TR_NONE;
-    require(Esys_StartAuthSession(context_, primary_, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, nullptr,
-                                  TPM2_SE_HMAC, &none, TPM2_ALG_SHA256, &session),
-            "Esys_StartAuthSession");
+    check(Esys_StartAuthSession(context_, primary_, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, nullptr,
+                                TPM2_SE_HMAC, &none, TPM2_ALG_SHA256, &session),
+          "Esys_StartAuthSession");
     return session;
   }
   void sign(ESYS_TR session) {
@@ -146,8 +146,8 @@ class Esys {
     ticket.tag = TPM2_ST_HASHCHECK;
     ticket.hierarchy = TPM2_RH_NULL;
     TPMT_SIGNATURE* signature = nullptr;
-    require(Esys_Sign(context_, key_, session, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &scheme, &ticket, &signature),
-            "Esys_Sign");
+    check(Esys_Sign(context_, key_, session, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &scheme, &ticket, &signature),
+          "Esys_Sign");
     Esys_Free(signature);
   }
 
