@@ -19,10 +19,15 @@ void append_match(FixedText<190>& detail, const KeyFacts& facts) noexcept {
 
 Error ambiguous(const Session& session, const Matches& matches) noexcept {
   Error error = failure(Status::ambiguous_match, Layer::pkcs11, kSearching);
+  // As many as leave room to say that there are more.
+  constexpr std::size_t kEnough = 90;
+  bool is_more = matches.is_more;
   for (const CK_OBJECT_HANDLE object : matches.view()) {
+    is_more = is_more || error.detail.size() > kEnough;
+    if (error.detail.size() > kEnough) break;
     if (const auto facts = read_public_key(session, object)) append_match(error.detail, *facts);
   }
-  if (matches.is_more) error.detail.append(" and more");
+  if (is_more) error.detail.append(" and more");
   return error;
 }
 

@@ -160,7 +160,7 @@ CK_RV answer(CK_ATTRIBUTE& wanted, const void* value, std::size_t size) {
     wanted.ulValueLen = CK_UNAVAILABLE_INFORMATION;
     return CKR_BUFFER_TOO_SMALL;
   }
-  std::memcpy(wanted.pValue, value, size);
+  if (size > 0) std::memcpy(wanted.pValue, value, size);
   return CKR_OK;
 }
 

@@ -3,8 +3,8 @@
 // The PIN rule across devices, processes and restarts: a refused PIN is not sent again, by anybody.
 #include "tests/integration/pkcs11/on_token.hpp"
 #include "tests/support/child_process.hpp"
+#include "tests/support/crowd.hpp"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -236,37 +236,16 @@ TEST_F(Pkcs11Governor, a_pad_is_asked_again_after_a_pause_only) {
 
 // Each a process of its own, with the module of its own, let go at the same moment.
 TEST_F(Pkcs11Governor, of_a_hundred_processes_one_sends_the_wrong_pin) {
-  constexpr int kProcesses = 100;
   hsm_.write_pin("0000-wrong");
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  std::vector<pid_t> children;
-  for (int i = 0; i < kProcesses; ++i) {
-    const pid_t child = fork();
-    if (child == 0) {
-      close(ends[1]);
-      char go = 0;
-      (void)!read(ends[0], &go, 1);
-      const Status status = open(shimmed()).status();
-      // What a child sent, and whether it should have.
-      const std::uint64_t sent = logins();
-      if (status == Status::pin_incorrect) _exit(sent == 1 ? 1 : 3);
-      _exit(status == Status::pin_refused_before && sent == 0 ? 0 : 2);
-    }
-    ASSERT_GT(child, 0);
-    children.push_back(child);
-  }
-  close(ends[0]);
-  close(ends[1]);
-  std::array<int, 256> ended{};
-  for (const pid_t child : children) {
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFEXITED(status));
-    ++ended.at(static_cast<std::size_t>(WEXITSTATUS(status)));
-  }
-  EXPECT_EQ(ended[1], 1) << "processes whose C_Login reached the token";
-  EXPECT_EQ(ended[0], kProcesses - 1);
+  const Endings endings = run_crowd(100, [this] {
+    const Status status = open(shimmed()).status();
+    // What it sent, and whether it should have.
+    const std::uint64_t sent = logins();
+    if (status == Status::pin_incorrect) return sent == 1 ? 1 : 3;
+    return status == Status::pin_refused_before && sent == 0 ? 0 : 2;
+  });
+  EXPECT_EQ(endings[1], 1) << "processes whose C_Login reached the token";
+  EXPECT_EQ(endings[0], 99);
 }
 
 }  // namespace

@@ -3,15 +3,14 @@
 
 #include "hal/fake/clock.hpp"
 #include "tests/support/child_process.hpp"
+#include "tests/support/crowd.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 #include <gtest/gtest.h>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
-#include <vector>
 
 namespace holdfast::hal {
 namespace {
@@ -224,35 +223,14 @@ TEST_F(Governor, the_record_holds_no_more_than_it_says) {
 }
 
 TEST_F(Governor, of_a_hundred_processes_one_sends_the_pin) {
-  constexpr int kProcesses = 100;
-  std::array<int, 2> ends{};
-  ASSERT_EQ(pipe(ends.data()), 0);
-  std::vector<pid_t> children;
-  for (int i = 0; i < kProcesses; ++i) {
-    const pid_t child = fork();
-    if (child == 0) {
-      close(ends[1]);
-      char go = 0;
-      (void)!read(ends[0], &go, 1);  // returns in all of them at once, when the other end is closed
-      auto attempt = PinGovernor(system_clock(), folder_).begin(kUser, kFile, false, kNoDeadline);
-      if (attempt) attempt->refused(0xa0);
-      _exit(attempt ? 1 : (attempt.status() == Status::pin_refused_before ? 0 : 2));
-    }
-    ASSERT_GT(child, 0);
-    children.push_back(child);
-  }
-  close(ends[0]);
-  close(ends[1]);
-  std::array<int, 3> ended{};
-  for (const pid_t child : children) {
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFEXITED(status));
-    ++ended.at(static_cast<std::size_t>(WEXITSTATUS(status)));
-  }
-  EXPECT_EQ(ended[1], 1) << "processes that sent it";
-  EXPECT_EQ(ended[0], kProcesses - 1);
-  EXPECT_EQ(ended[2], 0) << "processes that ended otherwise";
+  const test::Endings endings = test::run_crowd(100, [this] {
+    auto attempt = PinGovernor(system_clock(), folder_).begin(kUser, kFile, false, kNoDeadline);
+    if (attempt) attempt->refused(0xa0);
+    if (attempt) return 1;
+    return attempt.status() == Status::pin_refused_before ? 0 : 2;
+  });
+  EXPECT_EQ(endings[1], 1) << "processes that sent it";
+  EXPECT_EQ(endings[0], 99);
 }
 
 }  // namespace
