@@ -48,7 +48,8 @@ class SoftHsm {
   [[nodiscard]] const std::string& pin_file() const { return pin_file_; }
   [[nodiscard]] const std::string& so_pin_file() const { return so_pin_file_; }
   [[nodiscard]] const TemporaryFolder& folder() const { return folder_; }
-  /// Writes the user's PIN file anew, so that it is another source than it was (its time of change has a clock's tick).
+  /// Writes the user's PIN file anew, so that it is another source than it was (its time of change has a clock's
+  /// tick).
   void write_pin(std::string_view pin) const;
   [[nodiscard]] std::string token_folder() const { return folder_.file("tokens"); }
 

@@ -6,6 +6,8 @@
 #include "tests/support/child_process.hpp"
 #include "tests/support/crowd.hpp"
 
+#include <unistd.h>
+
 #include <filesystem>
 
 namespace holdfast::test {
@@ -73,7 +75,13 @@ TEST_F(Tpm2Governor, a_full_counter_is_no_try) {
 TEST_F(Tpm2Governor, of_a_hundred_processes_one_is_counted) {
   const std::string wrong = pin_file("a wrong one", "wrong");
   const Endings endings = run_crowd(100, [&] {
-    const Status status = sign_with(wrong);
+    // Three objects fit into the TPM, and no resource manager stands between it and a hundred clients: who finds it
+    // full never got as far as its auth value, and comes again.
+    Status status = Status::resource_exhausted;
+    for (int i = 0; i < 2000 && status == Status::resource_exhausted; ++i) {
+      status = sign_with(wrong);
+      usleep(1000U * static_cast<unsigned>(getpid() % 20 + 1));
+    }
     if (status == Status::pin_incorrect) return 1;
     return status == Status::pin_refused_before ? 0 : 100 + static_cast<int>(status);
   });
