@@ -244,6 +244,7 @@ TEST_F(FailureRecordFile, of_another_user_is_in_that_users_own_folder) {
   ASSERT_EQ(stat("/tmp/holdfast-65534", &info), 0);
   EXPECT_EQ(info.st_uid, kNobody);
   EXPECT_EQ(info.st_mode & 0777U, 0700U);
+  (void)rmdir("/tmp/holdfast-65534");
   const std::string runtime = above_.file("runtime");
   std::filesystem::create_directory(runtime);
   ASSERT_EQ(chmod(above_.path().c_str(), 0711), 0);
