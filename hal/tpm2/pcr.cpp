@@ -24,8 +24,9 @@ std::optional<std::uint32_t> number(std::string_view digits, int base) noexcept 
   std::uint32_t value = 0;
   const char* end = digits.data() + digits.size();
   const bool has_form = !digits.empty() && digits.front() != '+' && digits.front() != '-';
-  if (!has_form || std::from_chars(digits.data(), end, value, base).ptr != end) return std::nullopt;
-  return value;
+  if (!has_form) return std::nullopt;
+  const auto [stop, code] = std::from_chars(digits.data(), end, value, base);
+  return stop == end && code == std::errc{} ? std::optional(value) : std::nullopt;
 }
 
 }  // namespace

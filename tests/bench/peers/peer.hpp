@@ -21,7 +21,7 @@ class Peer {
  public:
   virtual ~Peer() = default;
   virtual void sign(const PeerDigest& digest) = 0;
-  /// The last signature: DER, or r and s; empty if it was left in a file that `check` reads.
+  /// The last signature as the peer gives it: DER, or r and s.
   [[nodiscard]] virtual std::vector<std::byte> last_signature() const = 0;
 };
 
