@@ -10,6 +10,7 @@ namespace holdfast::hal::tpm2 {
 namespace {
 
 constexpr const char* kAttesting = "attesting a key";
+constexpr ResponseCode kSessionMask = 0xF00;  // which session of the command (Part 2 §6.6.2)
 
 Error malformed() noexcept {
   return failure(Status::device_fault, Layer::tpm2, kAttesting).about("the TPM's answer is malformed");
@@ -33,7 +34,19 @@ Result<Attestation> certify(Connection& tpm, const LoadedObject& key, const Load
   consent.apply(command);
   command.with_empty_auth();
   command.parameters().sized(nonce).u16(TPM2_ALG_NULL);  // the scheme is the attestation key's own
-  const Reply reply = HOLDFAST_TRY(tpm.run(command, kAttesting, deadline));
+  const auto answer = tpm.run(command, kAttesting, deadline);
+  if (!answer) {
+    const auto code = static_cast<ResponseCode>(answer.error().native);
+    // Not the key's value that was refused: the second authorisation is the attestation key's, which has none.
+    constexpr ResponseCode kSecondSession = TPM2_RC_S | TPM2_RC_2;
+    if (is_wrong_auth(code) && (code & kSessionMask) == kSecondSession) {
+      return failure(Status::key_refused, Layer::core, kAttesting)
+          .about("the attestation key at 0x81000002 has an auth value")
+          .with_hint("have its owner make it persistent without one (docs/attestation.md has the commands)");
+    }
+    return answer.error();
+  }
+  const Reply reply = *answer;
   ByteReader in(reply.parameters);
   Attestation attestation;
   attestation.format = FixedText<32>("tpm2-certify");

@@ -142,6 +142,25 @@ TEST_F(Tpm2Attestation, WithoutTheOwnerSaysWhatToDo) {
   EXPECT_THAT(told(made.error()), testing::HasSubstr("0x81000002"));
 }
 
+// Its refusal must not be taken for one of the key's auth value, which would then be forgotten.
+TEST_F(Tpm2Attestation, ByAPersistentKeyWithAnAuthValueSaysSo) {
+  std::string said;
+  ASSERT_EQ(tpm_->run("tpm2_createprimary -C o -G ecc256:ecdsa-sha256:null -p secret -a "
+                      "'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|sign' -c ak.ctx && "
+                      "tpm2_evictcontrol -C o -c ak.ctx 0x81000002 && tpm2_flushcontext -t",
+                      &said),
+            0)
+      << said;
+  for (const bool has_auth : {false, true}) {
+    const DevicePtr device = open(tpm_->file_uri(has_auth ? "protected" : "open"), DeviceAccess::provision,
+                                  has_auth ? pin_file("an auth value") : "");
+    const hal::MadeKey key = generate(*device);
+    const auto made = device->attestor()->attest(key.handle, kNonce, kNoDeadline);
+    EXPECT_EQ(made.status(), Status::key_refused) << told(made.error());
+    EXPECT_TRUE(sign(*device, key.handle, *key.description.public_key));
+  }
+}
+
 TEST_F(Tpm2Attestation, TakesNoncesOfUpTo64Bytes) {
   const DevicePtr device = open(tpm_->file_uri("agent"));
   const hal::MadeKey key = generate(*device);
