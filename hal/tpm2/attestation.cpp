@@ -62,14 +62,8 @@ Result<Attestation> certify(Connection& tpm, const LoadedObject& key, const Load
 
 }  // namespace
 
-Result<Consent> Device::consent_by_auth_value(FoundKey& key, AuthSession& session, const char* doing,
-                                              BootTime deadline) noexcept {
+Result<Consent> Device::consent_by_auth_value(FoundKey& key, AuthSession& session, BootTime deadline) noexcept {
   if (!needs_auth_value(key)) return Consent{};
-  if (auth_.empty()) return failure(Status::pin_required, Layer::tpm2, doing).about("the key has an auth value");
-  if (!key.object.public_area.has(TPMA_OBJECT_NODA) && !is_auth_proven_) {
-    const Lockout lockout = HOLDFAST_TRY(Lockout::read(connection_, deadline));
-    HOLDFAST_TRY(lockout.check_reserve());
-  }
   if (!root_.is_there()) {
     salt_.reset();
     HOLDFAST_TRY(root_.resolve(key.file ? key.file->parent : 0, key.root_name, deadline));

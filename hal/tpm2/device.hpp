@@ -108,10 +108,18 @@ class Device final : public KeyDevice {
     FoundKey* key = HOLDFAST_TRY(use(handle, deadline));
     if (refusal_.status != Status::ok) return refusal_;
     HOLDFAST_TRY(prepare());
-    AuthSession session(connection_);
-    const Consent consent = HOLDFAST_TRY(consent_by_auth_value(*key, session, doing, deadline));
-    auto result = work(key->object, consent);
-    if (!result) return judge_use(handle, *key, result.error(), doing);
+    PinAttempt attempt = HOLDFAST_TRY(begin_use(*key, doing, deadline));
+    const auto run = [&]() noexcept -> decltype(work(LoadedObject{}, Consent{})) {
+      AuthSession session(connection_);
+      const Consent consent = HOLDFAST_TRY(consent_by_auth_value(*key, session, deadline));
+      return work(key->object, consent);
+    };
+    auto result = run();
+    if (!result) {
+      end_refused_use(attempt, result.error());
+      return judge_use(handle, *key, result.error(), doing);
+    }
+    attempt.accepted();
     is_auth_proven_ = true;
     return result;
   }
@@ -145,7 +153,9 @@ class Device final : public KeyDevice {
   void unload(FoundKey& key) noexcept;
   void drop_all_keys() noexcept;
   void forget_objects() noexcept;
-  [[nodiscard]] Result<Consent> consent_by_auth_value(FoundKey& key, AuthSession& session, const char* doing,
+  [[nodiscard]] Result<PinAttempt> begin_use(const FoundKey& key, const char* doing, BootTime deadline) noexcept;
+  void end_refused_use(PinAttempt& attempt, const Error& error) noexcept;
+  [[nodiscard]] Result<Consent> consent_by_auth_value(FoundKey& key, AuthSession& session,
                                                       BootTime deadline) noexcept;
   [[nodiscard]] Error judge_use(KeyHandle handle, const FoundKey& key, const Error& error,
                                 const char* doing) noexcept;

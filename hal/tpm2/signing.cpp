@@ -40,38 +40,49 @@ Result<Signature> Device::sign(KeyHandle handle, Scheme scheme, std::span<const 
 
 Result<Signature> Device::sign_with(FoundKey& key, std::span<const std::byte> digest, BootTime deadline) noexcept {
   const bool with_auth = needs_auth_value(key);
-  if (with_auth && auth_.empty()) {
-    return failure(Status::pin_required, Layer::tpm2, kSigning).about("the key has an auth value");
-  }
-  // With a policy and no auth value nothing is guessed.
-  const bool is_protected = !key.object.public_area.has(TPMA_OBJECT_NODA) && (with_auth || !key.is_used_by_policy());
-  // The first use of an auth value is its login: the one time a signature touches a file, the failure record.
-  PinAttempt attempt;
-  if ((with_auth || is_protected) && !is_auth_proven_) attempt = HOLDFAST_TRY(begin_attempt(key, deadline));
-  if (is_protected && !is_auth_proven_) {
-    const auto lockout = Lockout::read(connection_, deadline);
-    const auto reserve = lockout ? lockout->check_reserve() : Result<void>(lockout.error());
-    if (!reserve) {
-      attempt.unjudged();
-      return reserve.error();
-    }
-  }
+  PinAttempt attempt = HOLDFAST_TRY(begin_use(key, kSigning, deadline));
   auto signature = sign_once(key, with_auth, digest, deadline);
   // A register that the key is not bound to was extended in between: the TPM counts, it does not tell which.
   const int races = key.is_used_by_policy() ? kMostPcrRaces : 0;
   for (int i = 0; i < races && !signature && is_pcr_race(signature.error()); ++i) {
     signature = sign_once(key, with_auth, digest, deadline);
   }
-  if (signature) {
-    attempt.accepted();
-    is_auth_proven_ = is_auth_proven_ || with_auth || is_protected;
-  } else if (signature.error().layer == Layer::tpm2 &&
-             is_wrong_auth(static_cast<ResponseCode>(signature.error().native))) {
-    attempt.refused(signature.error().native);
+  if (!signature) {
+    end_refused_use(attempt, signature.error());
+    return signature;
+  }
+  attempt.accepted();
+  is_auth_proven_ = is_auth_proven_ || with_auth || !key.is_used_by_policy();
+  return signature;
+}
+
+// The first use of an auth value is its login, whether it signs or attests: the one time a signature touches a file,
+// the failure record.
+Result<PinAttempt> Device::begin_use(const FoundKey& key, const char* doing, BootTime deadline) noexcept {
+  const bool with_auth = needs_auth_value(key);
+  if (with_auth && auth_.empty()) {
+    return failure(Status::pin_required, Layer::tpm2, doing).about("the key has an auth value");
+  }
+  // With a policy and no auth value nothing is guessed.
+  const bool is_protected = !key.object.public_area.has(TPMA_OBJECT_NODA) && (with_auth || !key.is_used_by_policy());
+  if (is_auth_proven_ || (!with_auth && !is_protected)) return PinAttempt{};
+  PinAttempt attempt = HOLDFAST_TRY(begin_attempt(key, deadline));
+  if (!is_protected) return attempt;
+  const auto lockout = Lockout::read(connection_, deadline);
+  const auto reserve = lockout ? lockout->check_reserve() : Result<void>(lockout.error());
+  if (!reserve) {
+    attempt.unjudged();
+    return reserve.error();
+  }
+  return attempt;
+}
+
+void Device::end_refused_use(PinAttempt& attempt, const Error& error) noexcept {
+  if (error.layer == Layer::tpm2 && is_wrong_auth(static_cast<ResponseCode>(error.native))) {
+    attempt.refused(error.native);
   } else {
     attempt.unjudged();
   }
-  return signature;
 }
 
 // An auth value belongs to a key, wherever the key is loaded: its record is called by the key's name.
