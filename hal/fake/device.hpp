@@ -56,6 +56,7 @@ class FakeDevice final : public KeyDevice,
                              BootTime deadline) noexcept override;
   Result<MadeKey> import_twin(const KeySpec& spec, const SecretBytes& x25519_secret,
                               std::span<const std::byte, 32> x25519_public, BootTime deadline) noexcept override;
+  Result<KeyHandle> find_twin(std::string_view uri, BootTime deadline) noexcept override;
   Result<SecretBytes> agree(KeyHandle key, std::span<const std::byte, 32> peer_public,
                             BootTime deadline) noexcept override;
   Result<std::size_t> list(std::span<KeyDescription> out) noexcept override;

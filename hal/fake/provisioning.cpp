@@ -83,6 +83,22 @@ Result<MadeKey> FakeDevice::make(const FakeObject& object, Call call) noexcept {
   return MadeKey{.handle = bind(uid), .description = describe_object(*made), .dropped = {}};
 }
 
+Result<KeyHandle> FakeDevice::find_twin(std::string_view uri, BootTime) noexcept {
+  constexpr const char* kFinding = "finding a derivation key";
+  auto entered = enter(Call::find, kFinding);
+  if (!entered) return entered.error();
+  constexpr std::string_view kScheme = "fake:";
+  if (!uri.starts_with(kScheme)) return failure(Status::invalid_uri, Layer::core, kFinding).about(uri);
+  std::array<FakeObject, FakeToken::kMaxObjects> objects;
+  const std::size_t count = token_.match(uri.substr(kScheme.size()), objects);
+  if (count == 0) return failure(Status::key_not_found, Layer::core, kFinding).about(uri);
+  if (count > 1) return failure(Status::ambiguous_match, Layer::core, kFinding).about(uri);
+  if (objects[0].kind != ObjectKind::x25519) {
+    return failure(Status::scheme_unsupported, Layer::core, kFinding).about("the key is not of X25519");
+  }
+  return bind(objects[0].uid);
+}
+
 Result<SecretBytes> FakeDevice::agree(KeyHandle key, std::span<const std::byte, 32> peer_public, BootTime) noexcept {
   const FakeObject object = HOLDFAST_TRY(object_of(key));
   auto entered = enter(Call::derive, "computing a shared secret");

@@ -5,13 +5,13 @@
 #include "hal/pkcs11/backend.hpp"
 #include "hal/pkcs11/errors.hpp"
 #include "hal/pkcs11/module_choice.hpp"
+#include "hal/pkcs11/recovery.hpp"
 
 namespace holdfast::hal::pkcs11 {
 namespace {
 
 constexpr const char* kOpening = "opening a token";
 constexpr const char* kSigning = "signing";
-constexpr const char* kResetting = "resetting a PKCS#11 module";
 
 Error timed_out(const char* doing) noexcept { return failure(Status::deadline_exceeded, Layer::pkcs11, doing); }
 
@@ -47,7 +47,7 @@ Device::Device(const DeviceOptions& options, KeyUri uri, ForkGuard guard, Module
 void Device::release(KeyDevice* device) noexcept {
   auto* own = static_cast<Device*>(device);
   own->close();
-  delete own;
+  if (!own->is_left_behind_) delete own;
 }
 
 Result<DevicePtr> Device::open(const DeviceOptions& options) noexcept {
@@ -92,7 +92,7 @@ Result<void> Device::log_in_and_open(const Token& token) noexcept {
   CK_RV code = calls.C_OpenSession(token.slot, flags | CKF_SERIAL_SESSION, nullptr, nullptr, &login_session_);
   if (code != CKR_OK) {
     login_session_ = CK_INVALID_HANDLE;
-    return native_failure(code, kOpening);
+    return for_recovery(native_failure(code, kOpening));
   }
   const auto undo = [&](const Error& error) noexcept {
     calls.C_CloseSession(std::exchange(login_session_, CK_INVALID_HANDLE));
@@ -102,7 +102,7 @@ Result<void> Device::log_in_and_open(const Token& token) noexcept {
   // and the PIN flags count at this moment.
   token_ = token;
   code = calls.C_GetTokenInfo(token.slot, &token_.info);
-  if (code != CKR_OK) return undo(native_failure(code, kOpening));
+  if (code != CKR_OK) return undo(for_recovery(native_failure(code, kOpening)));
   if (!matches(uri_, token_) || field(token_.info.serialNumber) != field(token.info.serialNumber) ||
       field(token_.info.manufacturerID) != field(token.info.manufacturerID)) {
     return undo(failure(Status::device_gone, Layer::pkcs11, kOpening).about("another token stands in the slot"));
@@ -110,7 +110,9 @@ Result<void> Device::log_in_and_open(const Token& token) noexcept {
   if (access_ != DeviceAccess::browse) {
     if (const auto done = login_.log_in({&calls, login_session_}, token_.info); !done) return undo(done.error());
   }
-  if (const auto done = pool_.open(calls, token.slot, flags, session_count_); !done) return undo(done.error());
+  if (const auto done = pool_.open(calls, token.slot, flags, session_count_); !done) {
+    return undo(for_recovery(done.error()));
+  }
   attached_.store(generation, std::memory_order_release);
   return {};
 }
@@ -132,17 +134,22 @@ void Device::close() noexcept {
     return;
   }
   const PipeShield shield;
+  const BootTime patience = clock_.boot().after(kPatience);
+  bool is_quiet = pool_.take_all(clock_, patience);
   {
-    const Passage passage(module_->gate(), clock_, kNoDeadline);
-    if (attached_.load(std::memory_order_acquire) == module_->generation()) {
+    const Passage passage(module_->gate(), clock_, patience);
+    if (passage && attached_.load(std::memory_order_acquire) == module_->generation()) {
       pool_.close();
       // Last, as a token logs out with its last session. C_Logout would throw out the other devices on this token.
       if (login_session_ != CK_INVALID_HANDLE) module_->calls().C_CloseSession(login_session_);
     }
-    detach();
+    is_quiet = is_quiet && passage && pool_.missing() == 0;
   }
+  detach();
   login_.forget();
-  module_.release();
+  // A thread that is still inside may come back: to a module that is not finalised, and to this object.
+  is_left_behind_ = !is_quiet;
+  is_left_behind_ ? module_.abandon() : module_.release();
 }
 
 Result<void> Device::check_usable() const noexcept {
@@ -176,44 +183,6 @@ Result<void> Device::begin(Visit& visit, BootTime deadline) noexcept {
   return {};
 }
 
-// With the device's turn. The module was reset since our sessions were opened, by us or by another device: they and
-// the login are dead, and no call is needed to close them.
-Result<void> Device::reattach(BootTime deadline) noexcept {
-  drop_all_keys();
-  if (!pool_.take_all(clock_, deadline)) return timed_out("waiting for the sessions in use");
-  detach();
-  const Result<void> done = [&]() noexcept -> Result<void> {
-    if (access_ != DeviceAccess::browse) HOLDFAST_TRY(login_.begin(token_.info, uri_.object.view(), deadline));
-    const Passage passage(module_->gate(), clock_, deadline);
-    if (!passage) return timed_out("waiting for a module that is being reset");
-    KeyUri same_token = uri_of(token_, uri_);
-    const auto token = select_token(module_->calls(), same_token);
-    if (!token && token.status() == Status::token_not_found) {
-      Error error = token.error();
-      error.status = Status::device_gone;
-      return error;
-    }
-    if (!token) return token.error();
-    return log_in_and_open(*token);
-  }();
-  login_.end();
-  pool_.put_all_back(clock_);
-  return done;
-}
-
-Result<void> Device::reset(BootTime deadline) noexcept {
-  HOLDFAST_TRY(check_usable());
-  const Turn turn(turnstile_, clock_, deadline);
-  if (!turn) return timed_out(kResetting);
-  if (mode_ != ModuleMode::own) return failure(Status::reset_not_ours, Layer::pkcs11, kResetting);
-  if (login_.is_refused()) return login_.refusal();
-  const PipeShield shield;
-  drop_all_keys();
-  const std::uint32_t seen = attached_.load(std::memory_order_acquire);
-  HOLDFAST_TRY(module_->reset(seen != 0 ? seen : module_->generation(), clock_, deadline));
-  return reattach(deadline);
-}
-
 Result<TokenDescription> Device::describe_token() noexcept {
   return visit(kNoDeadline, [this](const Visit& visit) noexcept -> Result<TokenDescription> {
     Token now = token_;
@@ -226,7 +195,9 @@ Result<TokenDescription> Device::describe_token() noexcept {
 Result<KeyHandle> Device::find_key(const KeySelector& selector, BootTime deadline) noexcept {
   return visit(deadline, [&](const Visit& visit) noexcept -> Result<KeyHandle> {
     constexpr const char* kFinding = "finding the key";
-    FoundKey key = HOLDFAST_TRY(find_private_key(visit.session(), uri_, selector.public_key));
+    auto found = find_private_key(visit.session(), uri_, selector.public_key);
+    if (!found) return for_recovery(found.error());
+    FoundKey& key = *found;
     if (!key.facts.scheme) {
       return failure(Status::scheme_unsupported, Layer::pkcs11, kFinding)
           .about("the key is neither Ed25519 nor P-256");
@@ -322,9 +293,10 @@ Result<Signature> Device::sign(KeyHandle handle, Scheme scheme, std::span<const 
   if (scheme == Scheme::es256 && input.size() != kSha256Size) {
     return failure(Status::invalid_argument, Layer::pkcs11, kSigning).about("a digest has 32 bytes");
   }
-  const SessionPool::Lease lease = HOLDFAST_TRY(pool_.take(clock_, deadline));
-  const Passage passage(module_->gate(), clock_, deadline);
-  if (!passage) return timed_out("waiting for a module that is being reset");
+  std::optional<Passage> passage;  // left last: a session that was given up meanwhile is closed by its lease
+  SessionPool::Lease lease = HOLDFAST_TRY(pool_.take(clock_, deadline));
+  passage.emplace(module_->gate(), clock_, deadline);
+  if (!*passage) return timed_out("waiting for a module that is being reset");
   // Both looked at inside the gate: until it is left, no reset can make the object's handle mean another object.
   const SlotView key = HOLDFAST_TRY(look_up(handle));
   if (attached_.load(std::memory_order_acquire) != module_->generation()) {
@@ -332,14 +304,15 @@ Result<Signature> Device::sign(KeyHandle handle, Scheme scheme, std::span<const 
   }
   if (key.scheme != scheme) return failure(Status::scheme_unsupported, Layer::pkcs11, kSigning);
   PipeShield shield;
-  const Session session = HOLDFAST_TRY(lease.session());
-  Result<Signature> signature = sign_in(session, key, input);
-  if (signature) {
-    shield.trust();
-  } else {
+  const auto session = lease.session();
+  if (!session) return for_recovery(session.error());
+  Result<Signature> signature = sign_in(*session, key, input);
+  if (!signature) {
     // Whatever went wrong may have left the operation open; the next C_SignInit would answer CKR_OPERATION_ACTIVE.
     lease.spoil();
+    return for_recovery(signature.error());
   }
+  shield.trust();
   return signature;
 }
 

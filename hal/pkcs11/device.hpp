@@ -30,6 +30,7 @@ class Device final : public KeyDevice {
   Result<Signature> sign(KeyHandle key, Scheme scheme, std::span<const std::byte> input,
                          BootTime deadline) noexcept override;
   Result<void> reset(BootTime deadline) noexcept override;
+  std::uint64_t abandoned_calls() noexcept override { return pool_.abandon_overdue(clock_); }
   Result<TokenDescription> describe_token() noexcept override;
   KeyGenerator* key_generator() noexcept override { return can_write() ? &generation_ : nullptr; }
   KeyImporter* key_importer() noexcept override { return can_write() ? &import_ : nullptr; }
@@ -55,8 +56,8 @@ class Device final : public KeyDevice {
     // Given back from the last to the first.
     Turn turn_;
     PipeShield shield_;
-    std::optional<SessionPool::Lease> lease_;
     std::optional<Passage> passage_;
+    std::optional<SessionPool::Lease> lease_;
     Session session_;
   };
 
@@ -112,6 +113,7 @@ class Device final : public KeyDevice {
   [[nodiscard]] Result<void> begin(Visit& visit, BootTime deadline) noexcept;
   [[nodiscard]] Result<void> log_in_and_open(const Token& token) noexcept;
   [[nodiscard]] Result<void> reattach(BootTime deadline) noexcept;
+  [[nodiscard]] Result<void> renew(BootTime deadline) noexcept;
   void detach() noexcept;
   void drop_all_keys() noexcept;
   [[nodiscard]] Result<SlotView> look_up(KeyHandle handle) const noexcept;
@@ -130,7 +132,9 @@ class Device final : public KeyDevice {
   SessionPool pool_;
   CK_SESSION_HANDLE login_session_ = CK_INVALID_HANDLE;
   std::atomic<std::uint32_t> attached_{0};  // the module generation our sessions belong to; 0: none
+  std::uint32_t tried_ = 0;                 // the last one we tried to attach to
   std::atomic<bool> is_closed_{false};
+  bool is_left_behind_ = false;
   Turnstile turnstile_;
   std::uint32_t last_generation_ = 0;
   std::uint32_t next_made_ = 1;

@@ -16,6 +16,7 @@ namespace {
 constexpr const char* kLoading = "loading a PKCS#11 module";
 constexpr const char* kInitialising = "initialising a PKCS#11 module";
 constexpr std::size_t kMaxModules = 16;
+constexpr std::chrono::seconds kGatePatience{1};
 
 template <typename... Arguments>
 CK_RV not_supported(Arguments...) noexcept {
@@ -33,6 +34,7 @@ void fill_gaps(Calls& calls) noexcept {
   fill(calls.C_GetMechanismInfo);
   fill(calls.C_InitToken);
   fill(calls.C_InitPIN);
+  fill(calls.C_GetSessionInfo);
   fill(calls.C_Login);
   fill(calls.C_Logout);
   fill(calls.C_CreateObject);
@@ -276,9 +278,9 @@ Result<void> Module::reset(std::uint32_t seen, Clock& clock, BootTime deadline) 
   if (!turn) return failure(Status::deadline_exceeded, Layer::pkcs11, kResetting);
   if (!is_ours_) return failure(Status::reset_not_ours, Layer::pkcs11, kResetting);
   if (seen != generation() && is_initialised_) return {};
-  if (!gate_.close(clock, deadline)) {
-    return failure(Status::deadline_exceeded, Layer::pkcs11, kResetting)
-        .about("another thread is still inside the module");
+  // Not until the caller's deadline: nobody else gets in meanwhile, and there may be healthy tokens on the module.
+  if (!gate_.close(clock, std::min(deadline, clock.boot().after(kGatePatience)))) {
+    return failure(Status::device_gone, Layer::pkcs11, kResetting).about("another thread is still inside the module");
   }
   generation_.fetch_add(1, std::memory_order_acq_rel);
   // Its answer says nothing that helps: a module that lost its token fails here, and initialises well afterwards.

@@ -32,7 +32,8 @@ class Module {
   [[nodiscard]] CallGate& gate() noexcept { return gate_; }
 
   /// Finalises and initialises the module again, unless somebody did since generation `seen`. Waits until no
-  /// thread is inside. `deadline_exceeded`, `reset_not_ours`, `device_gone` if it does not come up again.
+  /// thread is inside, for a second at most. `deadline_exceeded`, `reset_not_ours`, `device_gone` if it does not come
+  /// up again or somebody stays inside.
   [[nodiscard]] Result<void> reset(std::uint32_t seen, Clock& clock, BootTime deadline) noexcept;
 
  private:

@@ -15,6 +15,7 @@ constexpr std::uint8_t kContinueSession = 0x01;
 constexpr std::chrono::milliseconds kFirstPause{1};
 constexpr std::chrono::milliseconds kLongestPause{250};
 constexpr std::chrono::seconds kLongestWait{10};
+constexpr std::chrono::minutes kLongestCommand{2};  // what Linux gives a TPM for its longest one (drivers/char/tpm)
 
 Error malformed(const char* doing) noexcept {
   return failure(Status::device_fault, Layer::tpm2, doing).about("the TPM's answer is malformed");
@@ -77,7 +78,8 @@ Result<Connection::Message> Connection::exchange(std::span<const std::byte> byte
   BootTime give_up{};
   while (true) {
     std::size_t size = 0;
-    const ResponseCode code = transport_.exchange(bytes, response_, size);
+    const BootTime patience = std::min(deadline.after(kPatience), clock_.boot().after(kLongestCommand));
+    const ResponseCode code = transport_.exchange(bytes, response_, size, clock_, patience);
     if (code != TSS2_RC_SUCCESS) {
       is_broken_ = true;
       Error error = native_failure(code, doing);
@@ -150,7 +152,7 @@ Result<Reply> Connection::read(const Command& command, std::span<const std::byte
 void Connection::flush(std::uint32_t handle) noexcept {
   Command command(TPM2_CC_FlushContext);
   command.parameters().u32(handle);  // a parameter, not a handle, in this one command (Part 3 §28.4)
-  (void)run(command, "flushing an object", kNoDeadline);
+  (void)run(command, "flushing an object", clock_.boot());
 }
 
 }  // namespace holdfast::hal::tpm2

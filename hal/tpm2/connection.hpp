@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "hal/clock.hpp"
+#include "hal/key_device.hpp"
 #include "hal/tpm2/command.hpp"
 
 namespace holdfast::hal::tpm2 {
@@ -24,7 +24,8 @@ class Connection {
 
   /// Sends `command`, `doing` something (a literal), and checks what comes back: its form, its size and the HMAC of
   /// every session. While the TPM asks to wait (RETRY, YIELDED, TESTING, NV_RATE) the same bytes are sent again with
-  /// a growing pause, until `deadline` and for at most ten seconds. Nothing of ours allocates.
+  /// a growing pause, until `deadline` and for at most ten seconds. An answer that does not come until `kPatience`
+  /// after the deadline, or for two minutes, breaks the connection. Nothing of ours allocates.
   [[nodiscard]] Result<Reply> run(Command& command, const char* doing, BootTime deadline) noexcept;
 
   /// Forgets a transient object or a session in the TPM (TPM2_FlushContext). A failure is of no use to anybody.

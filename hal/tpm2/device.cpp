@@ -2,6 +2,7 @@
 #include "hal/tpm2/device.hpp"
 
 #include "hal/display.hpp"
+#include "hal/tpm2/recovery.hpp"
 #include "hal/tpm2/token.hpp"
 
 #include <tss2/tss2_tpm2_types.h>
@@ -57,7 +58,7 @@ Device::Device(const DeviceOptions& options, const KeyUri& uri, ForkGuard guard)
 void Device::release(KeyDevice* device) noexcept {
   auto* own = static_cast<Device*>(device);
   own->close();
-  delete own;
+  if (!own->is_left_behind_) delete own;
 }
 
 Result<DevicePtr> Device::open(const DeviceOptions& options) noexcept {
@@ -66,19 +67,10 @@ Result<DevicePtr> Device::open(const DeviceOptions& options) noexcept {
   auto* device = new (std::nothrow) Device(options, uri, std::move(guard));
   if (device == nullptr) return failure(Status::resource_exhausted, Layer::system, kOpening);
   DevicePtr owner(device, &Device::release);
-  HOLDFAST_TRY(device->connect());
+  HOLDFAST_TRY(device->connect(kNoDeadline));
   if (options.access != DeviceAccess::browse) HOLDFAST_TRY(device->read_auth_value(options));
   if (options.access == DeviceAccess::provision) HOLDFAST_TRY(device->read_owner_auth_value(options));
   return owner;
-}
-
-Result<void> Device::connect() noexcept {
-  HOLDFAST_TRY(connection_.connect(uri_.tcti.view()));
-  // The first question: a TPM in failure mode, or one that is none, says so here.
-  const auto family = get_property(connection_, TPM2_PT_FAMILY_INDICATOR, kNoDeadline);
-  if (family) return {};
-  connection_.close();
-  return family.error();
 }
 
 Result<void> Device::read_auth_value(const DeviceOptions& options) noexcept {
@@ -113,6 +105,10 @@ void Device::close() noexcept {
     forget_objects();
     connection_.abandon();
   } else {
+    const Turn turn(turnstile_, clock_, clock_.boot().after(kPatience));
+    // A thread is in a command that does not end, and comes back to this object when it gives up.
+    is_left_behind_ = !turn;
+    if (is_left_behind_) return;
     drop_all_keys();
     root_.release();
     connection_.close();
@@ -128,20 +124,6 @@ Result<void> Device::check_usable() const noexcept {
     return failure(Status::device_gone, Layer::tpm2, "using a TPM").about("it was closed").with_hint("open it again");
   }
   return {};
-}
-
-Result<void> Device::reset(BootTime deadline) noexcept {
-  return visit(deadline, [&]() noexcept -> Result<void> {
-    drop_all_keys();
-    root_.release();
-    salt_.reset();
-    auto done = connect();
-    if (done) flush_strays();
-    if (done || done.status() != Status::token_not_found) return done;
-    Error error = done.error();
-    error.status = Status::device_gone;
-    return error;
-  });
 }
 
 Result<TokenDescription> Device::describe_token() noexcept {
@@ -240,7 +222,9 @@ Result<KeyHandle> Device::find_key(const KeySelector& selector, BootTime deadlin
   return visit(deadline, [&]() noexcept -> Result<KeyHandle> {
     // Out of the TPM before the same key comes in again; the handle goes stale only when it is found.
     unload_keys();
-    FoundKey found = HOLDFAST_TRY(find(deadline));
+    auto sought = find(deadline);
+    if (!sought) return for_recovery(sought.error());
+    FoundKey& found = *sought;
     const auto judge = [&]() noexcept -> Result<void> {
       if (selector.public_key && found.object.public_area.point() != selector.public_key) {
         return failure(Status::key_changed, Layer::tpm2, kFinding);
@@ -360,35 +344,6 @@ void Device::drop(KeyHandle handle) noexcept {
 void Device::drop_all_keys() noexcept {
   unload_keys();
   for (KeySlot& slot : keys_) slot.generation = 0;
-}
-
-// Everything transient was lost with the connection or the TPM's state, or so it seems.
-void Device::forget_objects() noexcept {
-  for (KeySlot& slot : keys_) {
-    if (slot.key.is_persistent() || slot.key.object.handle == 0) continue;
-    stray(slot.key.object);
-    slot.key.object.handle = 0;
-  }
-  if (root_.is_there() && !root_.is_persistent()) stray(root_.object());
-  root_.forget();
-  salt_.reset();
-}
-
-void Device::stray(const LoadedObject& object) noexcept {
-  if (object.handle >> 24U != 0x80U) return;  // nothing, or persistent
-  const auto free = std::ranges::find(strays_, 0U, &LoadedObject::handle);
-  if (free != strays_.end()) *free = object;
-}
-
-// Where no resource manager cleans up behind a broken connection, what we had may still be there: it is ours if it
-// has our object's name.
-void Device::flush_strays() noexcept {
-  for (LoadedObject& object : strays_) {
-    if (object.handle == 0) continue;
-    const auto now = read_public(connection_, object.handle, kNoDeadline);
-    if (now && now->name == object.name) connection_.flush(object.handle);
-    object = {};
-  }
 }
 
 void Device::release_root() noexcept {

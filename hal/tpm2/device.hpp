@@ -49,6 +49,7 @@ class Device final : public KeyDevice {
   Result<Signature> sign(KeyHandle key, Scheme scheme, std::span<const std::byte> input,
                          BootTime deadline) noexcept override;
   Result<void> reset(BootTime deadline) noexcept override;
+  std::uint64_t abandoned_calls() noexcept override;
   Result<TokenDescription> describe_token() noexcept override;
   KeyGenerator* key_generator() noexcept override { return can_write() ? &generation_ : nullptr; }
   KeyImporter* key_importer() noexcept override { return can_write() ? &import_ : nullptr; }
@@ -66,7 +67,10 @@ class Device final : public KeyDevice {
     HOLDFAST_TRY(check_usable());
     const Turn turn(turnstile_, clock_, deadline);
     if (!turn) return failure(Status::deadline_exceeded, Layer::tpm2, "waiting for the TPM");
+    due_.store(deadline.after(kPatience).ns, std::memory_order_relaxed);
     auto result = work();
+    (void)abandoned_calls();  // this one, if it was late
+    due_.store(kNoDeadline.ns, std::memory_order_relaxed);
     if (!connection_.is_usable()) forget_objects();
     return result;
   }
@@ -137,7 +141,7 @@ class Device final : public KeyDevice {
   static void release(KeyDevice* device) noexcept;
 
   [[nodiscard]] Result<void> check_usable() const noexcept;
-  [[nodiscard]] Result<void> connect() noexcept;
+  [[nodiscard]] Result<void> connect(BootTime deadline) noexcept;
   [[nodiscard]] Result<void> read_auth_value(const DeviceOptions& options) noexcept;
   [[nodiscard]] Result<void> read_owner_auth_value(const DeviceOptions& options) noexcept;
   [[nodiscard]] Result<FoundKey> find(BootTime deadline) noexcept;
@@ -178,6 +182,9 @@ class Device final : public KeyDevice {
   bool is_auth_proven_ = false;
   Error refusal_;
   std::atomic<bool> is_closed_{false};
+  bool is_left_behind_ = false;
+  std::atomic<std::int64_t> due_{kNoDeadline.ns};  // when the call under way counts as one that does not return
+  std::atomic<std::uint64_t> abandoned_{0};
   Turnstile turnstile_;
   std::uint32_t last_generation_ = 0;
   std::uint32_t next_made_ = 1;

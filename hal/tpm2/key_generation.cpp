@@ -121,6 +121,10 @@ Result<FoundKey> make_persistent(Device& device, const NewKey& key, BootTime dea
   return made;
 }
 
+Result<FoundKey> keep(Device& device, const NewKey& key, BootTime deadline) noexcept {
+  return device.uri().handle ? make_persistent(device, key, deadline) : make_file(device, key, deadline);
+}
+
 }  // namespace
 
 Result<void> check_new_key(const KeySpec& spec, const KeyUri& uri) noexcept { return check(spec, uri); }
@@ -130,7 +134,7 @@ Result<void> refuse_existing_key(Connection& tpm, const KeyUri& uri, BootTime de
 }
 
 Result<FoundKey> keep_new_key(Device& device, const WrappedKey& wrapped, BootTime deadline) noexcept {
-  return device.uri().handle ? make_persistent(device, wrapped, deadline) : make_file(device, wrapped, deadline);
+  return keep(device, {wrapped, {}}, deadline);
 }
 
 Result<MadeKey> KeyGeneration::generate(const KeySpec& spec, BootTime deadline) noexcept {
@@ -144,8 +148,7 @@ Result<MadeKey> KeyGeneration::generate(const KeySpec& spec, BootTime deadline) 
       // Whoever signs later has no auth value of the owner's to make the root with.
       if (HOLDFAST_TRY(device_.owner().has_auth_value(deadline))) HOLDFAST_TRY(device_.root().persist(deadline));
       const NewKey made = HOLDFAST_TRY(create(device_, deadline));
-      const FoundKey key = device_.uri().handle ? HOLDFAST_TRY(make_persistent(device_, made, deadline))
-                                                : HOLDFAST_TRY(make_file(device_, made, deadline));
+      const FoundKey key = HOLDFAST_TRY(keep(device_, made, deadline));
       const KeyDescription description = HOLDFAST_TRY(device_.describe(key));
       return MadeKey{device_.keep(key, true), description, {}};
     };

@@ -44,6 +44,11 @@ Result<MadeKey> KeyImport::import_key(const KeySpec& spec, const SecretBytes& pr
           .about("no TPM takes an Ed25519 key")
           .with_hint("import it into a PKCS#11 token");
     }
+    if (!device_.uri().pcrs.pcrs.empty()) {
+      return failure(Status::invalid_argument, Layer::tpm2, kImporting)
+          .about("an imported key has no policy, so it cannot be bound to PCRs")
+          .with_hint("leave pcr= out of the URI, or make a key in the TPM: holdfast key generate --pcr");
+    }
     HOLDFAST_TRY(refuse_existing_key(device_.connection(), device_.uri(), deadline));
     device_.unload_keys();
     const auto bring = [&]() noexcept -> Result<MadeKey> {

@@ -2,6 +2,7 @@
 #include "hal/tpm2/device.hpp"
 
 #include "hal/display.hpp"
+#include "hal/tpm2/recovery.hpp"
 #include "hal/tpm2/token.hpp"
 
 #include <tss2/tss2_tpm2_types.h>
@@ -32,9 +33,9 @@ Result<Signature> Device::sign(KeyHandle handle, Scheme scheme, std::span<const 
       forget_objects();
       flush_strays();
       drop(handle);
-      return native_failure(static_cast<ResponseCode>(signature.error().native), Status::stale_key, kSigning);
+      return for_recovery(signature.error());
     }
-    return judge_refusal(*key, signature.error());
+    return judge_refusal(*key, for_recovery(signature.error()));
   });
 }
 

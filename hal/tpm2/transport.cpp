@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 namespace holdfast::hal::tpm2 {
@@ -116,18 +117,37 @@ Result<Transport> Transport::open(std::string_view tcti) noexcept {
   return transport;
 }
 
-ResponseCode Transport::exchange(std::span<const std::byte> command, std::span<std::byte> response,
-                                 std::size_t& size) noexcept {
+ResponseCode Transport::exchange(std::span<const std::byte> command, std::span<std::byte> response, std::size_t& size,
+                                 Clock& clock, BootTime give_up) noexcept {
   size = 0;
   if (context_ == nullptr) return TSS2_TCTI_RC_NO_CONNECTION;
   // Tss2_Tcti_Transmit and Tss2_Tcti_Receive are macros around this table.
   const auto* calls = reinterpret_cast<const TSS2_TCTI_CONTEXT_COMMON_V1*>(context_);
   const TSS2_RC code = calls->transmit(context_, command.size(), raw(command));
   if (code != TSS2_RC_SUCCESS) return code;
+  if (!await_answer(clock, give_up)) return TSS2_TCTI_RC_TRY_AGAIN;
   size_t received = response.size();
   const TSS2_RC answer = calls->receive(context_, &received, raw(response), TSS2_TCTI_TIMEOUT_BLOCK);
   if (answer == TSS2_RC_SUCCESS) size = std::min<std::size_t>(received, response.size());
   return answer;
+}
+
+// Asked by us, as the time-out of a TCTI's own receive is ignored by tcti-swtpm 3.2 and others.
+bool Transport::await_answer(Clock& clock, BootTime give_up) const noexcept {
+  const auto* calls = reinterpret_cast<const TSS2_TCTI_CONTEXT_COMMON_V1*>(context_);
+  TSS2_TCTI_POLL_HANDLE handle{};
+  size_t count = 1;
+  if (calls->getPollHandles == nullptr || calls->getPollHandles(context_, &handle, &count) != TSS2_RC_SUCCESS ||
+      count != 1) {
+    return true;
+  }
+  // The one wait that is not the clock's, as it is for a device. In slices, so that a clock of another pace is heard.
+  constexpr int kSliceMs = 100;
+  handle.events = POLLIN;
+  while (true) {
+    if (poll(&handle, 1, kSliceMs) > 0) return true;
+    if (clock.boot() >= give_up) return false;
+  }
 }
 
 void Transport::close() noexcept {

@@ -3,6 +3,7 @@
 
 #include "holdfast/result.hpp"
 
+#include "hal/clock.hpp"
 #include "hal/tpm2/errors.hpp"
 
 #include <cstddef>
@@ -37,8 +38,12 @@ class Transport {
   ~Transport() { close(); }
 
   /// Sends one command and waits for its response; the number of its bytes. The TCTI may allocate.
+  ///
+  /// TSS2_TCTI_RC_TRY_AGAIN if nothing came until `give_up`: then the connection is of no more use. That holds for a
+  /// TCTI that names what to poll, as tcti-mssim does; tcti-swtpm 3.2 does not and holds its caller until the TPM
+  /// answers or is gone.
   [[nodiscard]] ResponseCode exchange(std::span<const std::byte> command, std::span<std::byte> response,
-                                      std::size_t& size) noexcept;
+                                      std::size_t& size, Clock& clock, BootTime give_up) noexcept;
 
   [[nodiscard]] bool is_open() const noexcept { return context_ != nullptr; }
   void close() noexcept;
@@ -46,6 +51,8 @@ class Transport {
   void abandon() noexcept { context_ = nullptr; }
 
  private:
+  [[nodiscard]] bool await_answer(Clock& clock, BootTime give_up) const noexcept;
+
   TSS2_TCTI_OPAQUE_CONTEXT_BLOB* context_ = nullptr;
 };
 

@@ -85,6 +85,7 @@ void Recovery::lose(const Error& failed) noexcept {
   last_ = failed;
   handle_.store(0, std::memory_order_release);
   is_reset_ours_ = true;
+  was_reset_ = false;
   if (clock_.boot() >= proven_at_.after(kLongestPause)) pause_ = kFirstPause;
   stand_on(next_rung(Rung::use, failed.status));
 }
@@ -102,8 +103,9 @@ Result<Recovery::Ascent> Recovery::ascend(Trial& trial, hal::BootTime deadline) 
         break;
       case Rung::reset:
         if (is_pausing()) {
-          // The token is there and was asked: waiting for a key that somebody removed would only hide it.
-          stand_on(last_.status == Status::key_not_found ? Rung::stop : Rung::wait);
+          // The token is there and was asked: waiting for a key that somebody removed would only hide it. (Before a
+          // reset it means nothing: SoftHSM 2.6 says so of every key while its folder is away.)
+          stand_on(was_reset_ && last_.status == Status::key_not_found ? Rung::stop : Rung::wait);
           continue;
         }
         outcome = reset(trial, deadline);
@@ -150,6 +152,7 @@ Status Recovery::reset(Trial& trial, hal::BootTime deadline) noexcept {
   plan_pause();
   is_reset_ours_ = done.status() != Status::reset_not_ours;
   if (done) {
+    was_reset_ = true;
     resets_.fetch_add(1, std::memory_order_relaxed);
     return Status::ok;
   }

@@ -115,6 +115,7 @@ class Recovery {
   hal::KeyHandle found_;
   Error last_;
   bool is_reset_ours_ = true;
+  bool was_reset_ = false;  // with success, since the key was lost
   std::chrono::nanoseconds pause_{kFirstPause};
   hal::BootTime not_before_;  // of the next reset
   hal::BootTime proven_at_;

@@ -325,6 +325,18 @@ TEST_F(RecoveryLadder, AKeyThatIsNotThereIsSaidAtOnceAndNotForEver) {
   EXPECT_EQ(ask(0s).status(), Status::ok);
 }
 
+TEST_F(RecoveryLadder, ALostFolderThatHidesTheKeyIsNotTakenForADeletedKey) {
+  alone();
+  token_.bring_back(TokenReturn::needs_reset);
+  EXPECT_EQ(ask(10s).status(), Status::ok);
+  // Lost again at once, so that no reset is due, and the first answer is the one SoftHSM gives without its folder.
+  token_.bring_back(TokenReturn::needs_find);
+  token_.script().fail(Call::find, 1, of(Status::key_not_found));
+  const Answer answer = ask(10s);
+  EXPECT_EQ(answer.status(), Status::ok);
+  EXPECT_GT(answer.took, 0s);
+}
+
 TEST_F(RecoveryLadder, AModuleOfSomebodyElseIsWaitedForWithoutSpinning) {
   alone();
   token_.script().fail_always(Call::reset, of(Status::reset_not_ours));

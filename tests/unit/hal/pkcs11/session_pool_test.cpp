@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/pkcs11/session_pool.hpp"
 
+#include "hal/fake/clock.hpp"
+
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <memory>
 #include <set>
 #include <thread>
 #include <vector>
@@ -72,12 +76,12 @@ TEST_F(Pool, replaces_a_spoilt_session) {
   open(1);
   CK_SESSION_HANDLE first = 0;
   {
-    const auto lease = pool_.take(clock_, kNoDeadline);
+    auto lease = pool_.take(clock_, kNoDeadline);
     first = lease->session()->handle;
     lease->spoil();
     EXPECT_TRUE(g_open.empty());
   }
-  const auto lease = pool_.take(clock_, kNoDeadline);
+  auto lease = pool_.take(clock_, kNoDeadline);
   EXPECT_NE(lease->session()->handle, first);
   EXPECT_EQ(g_open.size(), 1U);
 }
@@ -99,7 +103,7 @@ TEST_F(Pool, that_was_closed_leaves_none_open) {
 TEST_F(Pool, is_taken_whole_only_when_everybody_is_out) {
   open(2);
   {
-    const auto lease = pool_.take(clock_, kNoDeadline);
+    auto lease = pool_.take(clock_, kNoDeadline);
     EXPECT_FALSE(pool_.take_all(clock_, soon()));
     EXPECT_TRUE(pool_.take(clock_, soon()).has_value()) << "the others are back after the attempt";
   }
@@ -119,7 +123,7 @@ TEST_F(Pool, never_gives_one_session_to_two_threads) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < kRounds; ++i) {
-        const auto lease = pool_.take(clock_, kNoDeadline);
+        auto lease = pool_.take(clock_, kNoDeadline);
         auto& user = users[lease->session()->handle % users.size()];
         if (user.fetch_add(1) != 0) overlaps.fetch_add(1);
         user.fetch_sub(1);
@@ -138,6 +142,77 @@ TEST_F(Pool, wakes_whoever_waits) {
   lease.reset();
   waiter.join();
   EXPECT_TRUE(got.load());
+}
+
+// ---- calls that do not return, in virtual time -----------------------------------------------------------------
+
+class PoolWithHungCall : public Pool {
+ protected:
+  using Lease = SessionPool::Lease;
+  /// A lease whose holder is not heard of again until it is destroyed.
+  std::unique_ptr<Lease> hang(BootTime deadline) {
+    auto lease = std::make_unique<Lease>(std::move(pool_.take(time_, deadline)).value());
+    EXPECT_TRUE(lease->session());
+    return lease;
+  }
+  fake::FakeClock time_;
+};
+
+TEST_F(PoolWithHungCall, is_replaced_five_seconds_past_its_deadline) {
+  open(1);
+  auto hung = hang(time_.boot().after(std::chrono::seconds(1)));
+  time_.advance(std::chrono::milliseconds(5999));
+  EXPECT_EQ(pool_.abandon_overdue(time_), 0U);
+  EXPECT_EQ(pool_.take(time_, time_.boot()).status(), Status::deadline_exceeded);
+  time_.advance(std::chrono::milliseconds(1));
+  auto lease = pool_.take(time_, time_.boot());
+  ASSERT_TRUE(lease);
+  EXPECT_TRUE(lease->session());
+  EXPECT_EQ(g_open.size(), 2U) << "the session of the hung call cannot be closed under it";
+  EXPECT_EQ(pool_.missing(), 1U);
+  hung.reset();
+  EXPECT_EQ(g_open.size(), 1U) << "its holder closes it";
+  EXPECT_EQ(pool_.missing(), 0U);
+  EXPECT_EQ(pool_.abandon_overdue(time_), 1U);
+  EXPECT_EQ(pool_.take(time_, time_.boot()).status(), Status::deadline_exceeded) << "and puts nothing into the pool";
+}
+
+TEST_F(PoolWithHungCall, is_waited_for_no_longer_than_that) {
+  open(1);
+  auto hung = hang(time_.boot());
+  time_.jump_when_blocked(1);
+  const BootTime start = time_.boot();
+  EXPECT_TRUE(pool_.take(time_, start.after(std::chrono::hours(1))));
+  EXPECT_LE(time_.boot(), start.after(kPatience));
+}
+
+TEST_F(PoolWithHungCall, does_not_keep_the_pool_from_being_taken_whole) {
+  open(2);
+  auto hung = hang(time_.boot());
+  time_.jump_when_blocked(1);
+  EXPECT_FALSE(pool_.take_all(time_, time_.boot().after(std::chrono::seconds(1))));
+  EXPECT_TRUE(pool_.take_all(time_, time_.boot().after(std::chrono::seconds(10))));
+}
+
+TEST_F(PoolWithHungCall, without_a_deadline_is_waited_for) {
+  open(1);
+  auto working = hang(kNoDeadline);
+  time_.advance(std::chrono::hours(24));
+  EXPECT_EQ(pool_.abandon_overdue(time_), 0U);
+}
+
+TEST_F(PoolWithHungCall, of_the_same_deadline_is_told_from_the_next_one) {
+  open(1);
+  const BootTime deadline = time_.boot();
+  auto first = hang(deadline);
+  time_.advance(std::chrono::seconds(10));
+  pool_.abandon_overdue(time_);
+  auto second = hang(deadline);
+  first.reset();
+  EXPECT_EQ(pool_.missing(), 0U);
+  EXPECT_EQ(pool_.take(time_, deadline).status(), Status::deadline_exceeded) << "the second still has its place";
+  second.reset();
+  EXPECT_TRUE(pool_.take(time_, deadline));
 }
 
 }  // namespace

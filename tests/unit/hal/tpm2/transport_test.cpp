@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/tpm2/transport.hpp"
 
+#include "hal/trusted_file.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 #include <gtest/gtest.h>
+#include <tss2/tss2_common.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <array>
+#include <string>
+#include <thread>
 
 namespace holdfast::hal::tpm2 {
 namespace {
@@ -69,6 +78,75 @@ TEST(Transport, ASimulatorThatIsNotThereSaysSo) {
   const auto transport = Transport::open("swtpm:path=" + folder.file("nobody"));
   ASSERT_EQ(transport.status(), Status::token_not_found);
   EXPECT_NE(transport.error().detail.view().find("swtpm:path="), std::string_view::npos);
+}
+
+// Two ports in a row, as the TPM simulator has them: commands on the first, which are taken and never answered, and
+// the platform on the second, which says yes to everything.
+class SilentSimulator {
+ public:
+  SilentSimulator() {
+    do {
+      commands_ = FileDescriptor(listen_on(0));
+      port_ = port_of(commands_.get());
+      platform_ = FileDescriptor(listen_on(static_cast<std::uint16_t>(port_ + 1)));
+    } while (!platform_);
+    thread_ = std::thread([this] {
+      const FileDescriptor command(accept(commands_.get(), nullptr, nullptr));
+      const FileDescriptor platform(accept(platform_.get(), nullptr, nullptr));
+      std::array<char, 4> word{};
+      while (recv(platform.get(), word.data(), word.size(), MSG_WAITALL) == std::ssize(word)) {
+        constexpr std::array<char, 4> kYes{};
+        send(platform.get(), kYes.data(), kYes.size(), MSG_NOSIGNAL);
+      }
+    });
+  }
+  ~SilentSimulator() { thread_.join(); }
+  SilentSimulator(const SilentSimulator&) = delete;
+  SilentSimulator& operator=(const SilentSimulator&) = delete;
+
+  [[nodiscard]] std::string tcti() const { return "mssim:host=127.0.0.1,port=" + std::to_string(port_); }
+
+ private:
+  static int listen_on(std::uint16_t port) {
+    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port);
+    if (bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+        listen(listener, 4) == 0) {
+      return listener;
+    }
+    close(listener);
+    return -1;
+  }
+  static std::uint16_t port_of(int listener) {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
+    return ntohs(address.sin_port);
+  }
+
+  FileDescriptor commands_;
+  FileDescriptor platform_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+TEST(Transport, AnAnswerThatDoesNotComeIsGivenUp) {
+  const SilentSimulator simulator;
+  auto transport = Transport::open(simulator.tcti());
+  ASSERT_TRUE(transport) << transport.error().detail.view();
+  constexpr std::array<std::byte, 12> kGetRandom{
+      std::byte{0x80}, std::byte{0x01}, {}, {},          {}, std::byte{12}, {}, {},
+      std::byte{0x01}, std::byte{0x7B}, {}, std::byte{8}};
+  std::array<std::byte, kMaxMessageSize> response{};
+  std::size_t size = 1;
+  const BootTime soon = system_clock().boot().after(std::chrono::milliseconds(30));
+  EXPECT_EQ(transport->exchange(kGetRandom, response, size, system_clock(), soon), TSS2_TCTI_RC_TRY_AGAIN);
+  EXPECT_EQ(size, 0U);
+  EXPECT_GE(system_clock().boot(), soon);
+  transport->close();
 }
 
 }  // namespace
