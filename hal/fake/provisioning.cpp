@@ -87,10 +87,11 @@ Result<KeyHandle> FakeDevice::find_twin(std::string_view uri, BootTime) noexcept
   constexpr const char* kFinding = "finding a derivation key";
   auto entered = enter(Call::find, kFinding);
   if (!entered) return entered.error();
-  constexpr std::string_view kScheme = "fake:";
-  if (!uri.starts_with(kScheme)) return failure(Status::invalid_uri, Layer::core, kFinding).about(uri);
+  constexpr std::string_view kStart = "fake:object=";  // object_description.cpp
+  if (!uri.starts_with(kStart)) return failure(Status::invalid_uri, Layer::core, kFinding).about(uri);
+  const std::string_view label = uri.substr(kStart.size(), uri.find(';', kStart.size()) - kStart.size());
   std::array<FakeObject, FakeToken::kMaxObjects> objects;
-  const std::size_t count = token_.match(uri.substr(kScheme.size()), objects);
+  const std::size_t count = token_.match(label, objects);
   if (count == 0) return failure(Status::key_not_found, Layer::core, kFinding).about(uri);
   if (count > 1) return failure(Status::ambiguous_match, Layer::core, kFinding).about(uri);
   if (objects[0].kind != ObjectKind::x25519) {

@@ -90,7 +90,7 @@ TEST_F(Tpm2Import, AWrongPublicHalfIsRefusedByTheTpm) {
   const auto made = device->key_importer()->import_key({.scheme = Scheme::es256, .label = {}, .id = {}}, scalar(),
                                                        other, kNoDeadline);
   EXPECT_FALSE(made);
-  EXPECT_EQ(device->find_key({}, kNoDeadline).status(), Status::file_invalid);
+  EXPECT_EQ(device->find_key({}, kNoDeadline).status(), Status::key_not_found);
 }
 
 TEST_F(Tpm2Import, Ed25519AndTwinsAreNotForTpms) {
