@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/access_token.hpp"
 
+#include "hal/terminal_prompt.hpp"
+
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/terminal_run.hpp"
 
