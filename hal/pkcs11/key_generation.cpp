@@ -40,15 +40,6 @@ Result<void> refuse_existing(const Session& session, ObjectFilter filter) noexce
   return {};
 }
 
-// Whatever a failed attempt left under an id that nothing had before.
-void remove_leftovers(const Session& session, std::span<const std::byte> id) noexcept {
-  for (const CK_OBJECT_CLASS object_class : {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY}) {
-    const auto left = find_objects(session, {object_class, {}, {}, id});
-    if (!left) continue;
-    for (const CK_OBJECT_HANDLE object : left->view()) session.calls->C_DestroyObject(session.handle, object);
-  }
-}
-
 }  // namespace
 
 Result<MadeKey> KeyGeneration::generate(const KeySpec& spec, BootTime deadline) noexcept {
@@ -81,7 +72,13 @@ Result<MadeKey> KeyGeneration::generate(const KeySpec& spec, BootTime deadline) 
       return MadeKey{device_.keep(key, true), description, pair.dropped};
     };
     Result<MadeKey> made = make();
-    if (!made) remove_leftovers(session, full.id);
+    if (!made && !remove_pairs(session, full.id)) {
+      Error error = made.error();
+      error.detail.append(error.detail.empty() ? "" : "; ");
+      error.detail.append("what was made may be there still");
+      error.hint = "remove the key of this label by hand, if it is there, before another one is made";
+      return error;
+    }
     return made;
   });
 }

@@ -56,7 +56,11 @@ Result<std::size_t> count_objects(const Session& session, const ObjectFilter& fi
     const CK_ULONG room = std::min(batch.size(), limit - total);
     CK_ULONG got = 0;
     code = session.calls->C_FindObjects(session.handle, batch.data(), room, &got);
-    if (code != CKR_OK || got == 0 || got > room) break;
+    if (code == CKR_OK && got > room) {
+      session.calls->C_FindObjectsFinal(session.handle);
+      return failure(Status::device_fault, Layer::pkcs11, kSearching).about("it found more than there is room for");
+    }
+    if (code != CKR_OK || got == 0) break;
     for (std::size_t i = 0; i < got; ++i, ++total) {
       if (total < out.size()) out[total] = batch[i];
     }
