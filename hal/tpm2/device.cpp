@@ -121,6 +121,7 @@ Result<void> Device::reset(BootTime deadline) noexcept {
   return visit(deadline, [&]() noexcept -> Result<void> {
     drop_all_keys();
     root_.release();
+    if (!connection_.is_usable()) forget_objects();
     salt_.reset();
     auto done = connect();
     if (done) flush_strays();
@@ -309,8 +310,13 @@ Result<FoundKey*> Device::use(KeyHandle handle, BootTime deadline) noexcept {
 
 void Device::unload(FoundKey& key) noexcept {
   if (key.is_persistent() || key.object.handle == 0) return;
-  connection_.flush(key.object.handle);
+  discard(key.object);
   key.object.handle = 0;
+}
+
+void Device::discard(const LoadedObject& object) noexcept {
+  connection_.flush(object.handle);
+  if (!connection_.is_usable()) stray(object);  // it may still be there
 }
 
 void Device::unload_keys() noexcept {

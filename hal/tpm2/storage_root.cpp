@@ -49,7 +49,11 @@ Result<void> StorageRoot::resolve(std::uint32_t parent, const Name& pinned, Boot
 }
 
 void StorageRoot::release() noexcept {
-  if (is_there() && !is_persistent()) tpm_.flush(object_.handle);
+  if (is_there() && !is_persistent()) {
+    tpm_.flush(object_.handle);
+    // It may still be in the TPM, then: kept in mind until somebody asks for it on a new connection.
+    if (!tpm_.is_usable()) return;
+  }
   object_ = {};
 }
 
