@@ -320,8 +320,13 @@ Result<FoundKey*> Device::use(KeyHandle handle, BootTime deadline) noexcept {
 
 void Device::unload(FoundKey& key) noexcept {
   if (key.is_persistent() || key.object.handle == 0) return;
-  connection_.flush(key.object.handle);
+  discard(key.object);
   key.object.handle = 0;
+}
+
+void Device::discard(const LoadedObject& object) noexcept {
+  connection_.flush(object.handle);
+  if (!connection_.is_usable()) stray(object);  // it may still be there
 }
 
 void Device::unload_keys() noexcept {
