@@ -79,8 +79,9 @@ Result<DevicePtr> Device::open(const DeviceOptions& options) noexcept {
   const Passage passage(device->module_->gate(), device->clock_, kNoDeadline);
   const auto opened = device->log_in_and_open(token);
   device->login_.end();
-  if (!opened) return opened.error();
+  // Also after a failure: whoever closes waits for what is not in the pool.
   device->pool_.put_all_back(device->clock_);
+  if (!opened) return opened.error();
   return owner;
 }
 

@@ -291,7 +291,9 @@ Result<void> Module::reset(std::uint32_t seen, Clock& clock, BootTime deadline) 
   if (seen != generation() && is_initialised_) return {};
   // Not until the caller's deadline: nobody else gets in meanwhile, and there may be healthy tokens on the module.
   if (!gate_.close(clock, std::min(deadline, clock.boot().after(kGatePatience)))) {
-    return failure(Status::device_gone, Layer::pkcs11, kResetting).about("another thread is still inside the module");
+    const bool is_late = clock.boot() >= deadline;
+    return failure(is_late ? Status::deadline_exceeded : Status::device_gone, Layer::pkcs11, kResetting)
+        .about("another thread is still inside the module");
   }
   generation_.fetch_add(1, std::memory_order_acq_rel);
   // Its answer says nothing that helps: a module that lost its token fails here, and initialises well afterwards.

@@ -223,7 +223,11 @@ Result<KeyHandle> Device::find_key(const KeySelector& selector, BootTime deadlin
     // Out of the TPM before the same key comes in again; the handle goes stale only when it is found.
     unload_keys();
     auto sought = find(deadline);
-    if (!sought) return for_recovery(sought.error());
+    if (!sought) {
+      // Nothing stands under the handle: no loss, but an answer.
+      const bool is_no_key = uri_.handle && sought.status() == Status::key_not_found;
+      return is_no_key ? sought.error() : for_recovery(sought.error());
+    }
     FoundKey& found = *sought;
     const auto judge = [&]() noexcept -> Result<void> {
       if (selector.public_key && found.object.public_area.point() != selector.public_key) {
