@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <errno.h>
+
 #include <cstring>
 #include <random>
 #include <string>
@@ -170,7 +172,8 @@ TEST(ErrorTexts, KnowWhatTheRegistrarSays) {
   EXPECT_EQ(text_of_number(255), nullptr);
   EXPECT_EQ(number_of_text(nullptr), 0);
   EXPECT_EQ(native_name_of(Layer::http, UINT64_MAX), nullptr);
-  EXPECT_EQ(native_name_of(Layer::system, 13), nullptr);
+  EXPECT_STREQ(native_name_of(Layer::system, EACCES), "EACCES");
+  EXPECT_EQ(native_name_of(Layer::core, 13), nullptr);
 }
 
 }  // namespace
