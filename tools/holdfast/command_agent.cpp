@@ -86,6 +86,13 @@ Result<RuntimeId> register_key(Terminal& terminal, Registrar& registrar, const C
   return runtime;
 }
 
+// Of a TPM key: the root that was pinned when it was made (`srk-name=`), which its URI carries.
+std::string pinned_storage_root(std::string_view key_uri) {
+  if (!key_uri.starts_with("tpm2:")) return {};
+  const auto name = path_attribute(key_uri, "srk-name");
+  return name && *name ? **name : std::string();
+}
+
 Identity identity_of(const RuntimeId& runtime, const Candidate& candidate, const std::string& ca_file,
                      const Arguments& arguments) {
   Identity identity{.runtime_id = runtime,
@@ -101,7 +108,7 @@ Identity identity_of(const RuntimeId& runtime, const Candidate& candidate, const
                                 .is_fedramp = arguments.has("fedramp")},
                     .attributes = candidate.attributes,
                     .export_probe = candidate.export_probe,
-                    .storage_root_name = {},
+                    .storage_root_name = pinned_storage_root(candidate.key_uri),
                     .twin_uri = candidate.twin_uri,
                     .imported_from = {},
                     .import_check = {}};
