@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A host that locks itself down and then goes on producing headers.
 //
-//   locked-down-host [--user NAME] [--writable PATH]… [--readable PATH]… [--self-test | --provoke]
-//                    IDENTITY_FILE ORIGIN
+//   locked-down-host [--user NAME] [--writable PATH]… [--readable PATH]… [--unix-sockets]
+//                    [--self-test | --provoke] IDENTITY_FILE ORIGIN
 //
 // reads a line at a time from standard input and answers each with a block that ends with an empty line (on an error,
 // told on standard error, only that empty line):
@@ -57,6 +57,8 @@ std::optional<Invocation> parse(int argc, char** argv) {
       invocation.is_self_test = true;
     } else if (word == "--provoke") {
       invocation.is_provoked = true;
+    } else if (word == "--unix-sockets") {
+      invocation.sandbox.unix_sockets = true;
     } else if (word == "--user" && has_value) {
       invocation.user = argv[++i];
     } else if (word == "--writable" && has_value) {
@@ -240,7 +242,7 @@ int main(int argc, char** argv) {
   if (!invocation) {
     std::fprintf(stderr,
                  "usage: locked-down-host [--user NAME] [--writable PATH]... [--readable PATH]... "
-                 "[--self-test | --provoke] IDENTITY_FILE ORIGIN\n");
+                 "[--unix-sockets] [--self-test | --provoke] IDENTITY_FILE ORIGIN\n");
     return 2;
   }
   signal(SIGPIPE, SIG_IGN);  // a reader that went away ends the loop, not the process

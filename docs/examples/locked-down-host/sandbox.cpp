@@ -101,24 +101,32 @@ constexpr int kAlways[] = {
     // the heap of those libraries that use one
     SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(munlock), SCMP_SYS(munlockall),
     SCMP_SYS(getrandom)};
-// SoftHSM looks at its files before every signature. Which ones: Landlock.
-constexpr int kForPkcs11[] = {SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(fstat),
-                              SCMP_SYS(lseek),  SCMP_SYS(getdents64), SCMP_SYS(access)};
-// The device is opened again after it went away. Which one: Landlock.
-constexpr int kForTpm2[] = {SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(fstat)};
+// SoftHSM looks at its files before every signature; a recovery looks at the folders above the PIN's record. Which
+// files may be opened: Landlock.
+constexpr int kForPkcs11[] = {SCMP_SYS(openat),  SCMP_SYS(newfstatat), SCMP_SYS(fstat),
+                              SCMP_SYS(lseek),   SCMP_SYS(getdents64), SCMP_SYS(access),
+                              SCMP_SYS(geteuid), SCMP_SYS(readlink),   SCMP_SYS(ftruncate)};
+// The device, and the key's file, are opened again after it went away. Which ones: Landlock.
+constexpr int kForTpm2[] = {SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(fstat),
+                            SCMP_SYS(lseek),  SCMP_SYS(geteuid),    SCMP_SYS(readlink)};
 // Only somebody else's code asks for these.
 constexpr int kDeadly[] = {SCMP_SYS(execve),           SCMP_SYS(execveat),          SCMP_SYS(ptrace),
                            SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(bpf),
                            SCMP_SYS(kexec_load),       SCMP_SYS(init_module)};
 
-bool add_rules(scmp_filter_ctx filter, BackEnd back_end) {
+bool add_rules(scmp_filter_ctx filter, const SandboxOptions& options) {
   bool is_made = true;
   const auto add = [&](int call) { is_made = is_made && seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0) == 0; };
   for (const int call : kAlways) add(call);
-  if (back_end == BackEnd::pkcs11) {
+  if (options.back_end == BackEnd::pkcs11) {
     for (const int call : kForPkcs11) add(call);
   } else {
     for (const int call : kForTpm2) add(call);
+  }
+  if (options.unix_sockets) {
+    add(SCMP_SYS(connect));
+    is_made =
+        is_made && seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX)) == 0;
   }
   // Memory, but never to run.
   for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
@@ -133,10 +141,10 @@ bool add_rules(scmp_filter_ctx filter, BackEnd back_end) {
 
 // What is not on the list is refused, not deadly: a library that asks for more after an update gets an error to
 // handle.
-bool close_seccomp(BackEnd back_end) {
+bool close_seccomp(const SandboxOptions& options) {
   const std::unique_ptr<void, decltype(&seccomp_release)> filter(seccomp_init(SCMP_ACT_ERRNO(EPERM)),
                                                                  &seccomp_release);
-  if (filter == nullptr || !add_rules(filter.get(), back_end)) return refuse("making the seccomp filter");
+  if (filter == nullptr || !add_rules(filter.get(), options)) return refuse("making the seccomp filter");
   const int loaded = seccomp_load(filter.get());
   errno = -loaded;
   return loaded == 0 || refuse("seccomp");
@@ -192,7 +200,7 @@ bool close_sandbox(const SandboxOptions& options) {
   if (!drop_privileges(options)) return false;
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return refuse("PR_SET_DUMPABLE");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return refuse("PR_SET_NO_NEW_PRIVS");
-  return close_landlock(options) && close_seccomp(options.back_end);
+  return close_landlock(options) && close_seccomp(options);
 }
 
 bool test_sandbox() {

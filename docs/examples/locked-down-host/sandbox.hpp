@@ -18,9 +18,10 @@ struct Account {
 
 struct SandboxOptions {
   BackEnd back_end = BackEnd::pkcs11;
-  std::optional<Account> account{};     // none for a host that is not root's
-  std::vector<std::string> writable{};  // SoftHSM's token folder; the TPM's device
-  std::vector<std::string> readable{};  // what only a recovery reads: softhsm2.conf
+  std::optional<Account> account{};  // none for a host that is not root's
+  std::vector<std::string> writable{};
+  bool unix_sockets = false;            // for a TPM simulator or a remote module: they connect again and again
+  std::vector<std::string> readable{};  // what only a recovery reads: softhsm2.conf, the TPM key's file
 };
 
 // Looks `user` up while /etc can be read; an empty name is nobody's. False, with the reason on standard error, for
