@@ -15,13 +15,14 @@ namespace {
 
 // Texts of src/registrar; error_texts_test walks through those that its files give. A text that is missing here costs
 // a person the hint, never more.
-constexpr std::array<const char*, 24> kTexts{
+constexpr std::array<const char*, 25> kTexts{
     "registering with the authority",
     "registering a task",
     "asking the authority",
     "preparing a request to the authority",
     "reading the authority's answer",
     "reading the authority's URL",
+    "opening a sealed task id",
     "loading libcurl",
     "starting the registrar's process",
     "check the URL: a proxy or a web site may have answered",
