@@ -33,6 +33,7 @@ class InitToken final : public Chapter {
   Result<void> init(std::string_view uri, bool erases) {
     hal::TokenInitOptions options;
     const std::string module = test::SoftHsm::shim_path();
+    const std::string records = stage_.failure_records();
     options.uri = uri;
     options.module_path = module;
     options.label = test::SoftHsm::kLabel;
@@ -40,6 +41,7 @@ class InitToken final : public Chapter {
     options.user_pin = HOLDFAST_TRY(hal::PinSource::parse("file:" + stage_.hsm().pin_file()));
     options.erase_existing = erases;
     options.clock = &stage_.clock();
+    options.failure_records = records;
     const hal::Backend* backend = HOLDFAST_TRY(hal::backend_for(uri));
     HOLDFAST_TRY(backend->init_token(options));
     return {};
@@ -64,10 +66,12 @@ class Browse final : public Chapter {
     std::array<hal::TokenDescription, 4> tokens;
     hal::DeviceOptions options;
     const std::string module = test::SoftHsm::shim_path();
+    const std::string records = stage_.failure_records();
     options.uri = "pkcs11:";
     options.module_path = module;
     options.access = DeviceAccess::browse;
     options.clock = &stage_.clock();
+    options.failure_records = records;
     const hal::Backend* backend = nullptr;
     switch (step) {
       case 0:
@@ -114,6 +118,7 @@ TokenStage::TokenStage() {
 }
 
 void TokenStage::put_up(State state) {
+  fs::remove_all(failure_records());
   fs::remove_all(hsm_.token_folder());
   fs::copy(saved_[static_cast<int>(state)], hsm_.token_folder(), fs::copy_options::recursive);
 }

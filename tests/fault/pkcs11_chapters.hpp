@@ -20,6 +20,7 @@ class TokenStage final : public Stage {
   [[nodiscard]] std::string uri_of_new_key() const override { return hsm_.uri("", test::SoftHsm::shim_path()); }
   [[nodiscard]] std::string uri_of_key() const override { return hsm_.uri("agent", test::SoftHsm::shim_path()); }
   [[nodiscard]] std::string pin_source() const override { return {}; }  // in the URI
+  [[nodiscard]] std::string failure_records() const override { return hsm_.folder().file("records"); }
   [[nodiscard]] const test::SoftHsm& hsm() const { return hsm_; }
 
  private:

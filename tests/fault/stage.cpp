@@ -52,12 +52,14 @@ class OnDevice : public Chapter {
 
   Result<void> open(const std::string& uri) {
     const std::string source = stage_.pin_source();
+    const std::string records = stage_.failure_records();
     hal::DeviceOptions options;
     options.uri = uri;
     options.access = access_;
     options.pin = HOLDFAST_TRY(hal::PinSource::parse(source));
     options.sessions = access_ == DeviceAccess::sign ? 2 : 1;
     options.clock = &stage_.clock();
+    options.failure_records = records;
     device_.reset();
     device_ = HOLDFAST_TRY(hal::open_device(options));
     return {};

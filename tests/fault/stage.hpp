@@ -29,6 +29,8 @@ class Stage {
   [[nodiscard]] virtual std::string uri_of_new_key() const = 0;
   [[nodiscard]] virtual std::string uri_of_key() const = 0;
   [[nodiscard]] virtual std::string pin_source() const = 0;
+  /// Where refused PINs are remembered: a folder that `put_up` empties, as one case is not to know of another.
+  [[nodiscard]] virtual std::string failure_records() const = 0;
 
   /// Of the key "agent".
   [[nodiscard]] const std::optional<PublicKey>& public_key() const { return public_key_; }

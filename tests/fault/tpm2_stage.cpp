@@ -31,6 +31,7 @@ void TpmStage::make_key() {
 
 void TpmStage::put_up(State state) {
   const bool has_key = state == State::key;
+  fs::remove_all(failure_records());
   fs::remove(file_);
   if (keeps_ == Keeps::in_file) {
     tpm_.clean(kHandle);

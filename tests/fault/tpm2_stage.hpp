@@ -19,6 +19,7 @@ class TpmStage final : public Stage {
   [[nodiscard]] std::string uri_of_new_key() const override { return uri_of_key(); }
   [[nodiscard]] std::string uri_of_key() const override;
   [[nodiscard]] std::string pin_source() const override { return pin_source_; }
+  [[nodiscard]] std::string failure_records() const override { return tpm_.folder().file("records"); }
   [[nodiscard]] const test::Swtpm& tpm() const { return tpm_; }
 
  private:
