@@ -45,6 +45,20 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
   }
 }
 
+// Sanitizers make system calls of their own.
+constexpr bool is_sanitized() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return true;
+#elif defined(__has_feature)
+  return __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+  return false;
+#endif
+}
+
+// Installed is not enough: a container may forbid it to trace.
+bool can_trace() { return system("strace -o /dev/null true 2> /dev/null") == 0; }
+
 int exit_code_of(int status) {
   constexpr int kSignalBase = 128;
   return WIFEXITED(status) ? WEXITSTATUS(status) : kSignalBase + WTERMSIG(status);
@@ -59,6 +73,7 @@ std::string Stage::set_up(const std::vector<std::string>& needs) {
   const std::string leaks = root_.write("leaks", "leak:libcrypto.so\n");
   variables_["LSAN_OPTIONS"] = "print_suppressions=0:suppressions=" + leaks;
   variables_["PAST_CLOCK"] = HOLDFAST_PAST_CLOCK;
+  variables_["TRACED_CALLS"] = HOLDFAST_TRACED_CALLS;
   variables_["VERIFY_WITH_OPENSSL"] = HOLDFAST_VERIFY_WITH_OPENSSL;
   for (const std::string& need : needs) {
     if (need == "softhsm") {
@@ -81,7 +96,9 @@ std::string Stage::set_up(const std::vector<std::string>& needs) {
     } else if (need == "scripted-authority") {
       scripted_ = make_scripted_authority();
       variables_["SCRIPTED"] = scripted_->url();
-    } else if (find_program(need).empty()) {
+    } else if (need == "unsanitized") {
+      if (is_sanitized()) return need;
+    } else if (find_program(need).empty() || (need == "strace" && !can_trace())) {
       return need;
     }
   }
