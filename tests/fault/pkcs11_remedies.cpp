@@ -200,12 +200,16 @@ RemedySet remedies_for(std::string_view chapter, const test::ShimCall& call, con
   if (is_one_of(function, {"C_SignInit", "C_Sign"}) && (is_in(code, kLost) || is_unexplained(code) || is_shortage)) {
     return chapter == "recover" && is_in(code, kLost) ? plain | Remedy::none : Remedy::none;
   }
-  // Opening is for use of the key; a search may also be a listing, which is not.
-  if (is_one_of(function, {"C_OpenSession", "C_Login"}) && is_unexplained(code)) {
-    return chapter == "init" ? plain : RemedySet(Remedy::reconnect);
-  }
-  if (function.starts_with("C_FindObjects") && is_unexplained(code)) {
-    return chapter == "sign" || chapter == "recover" ? Remedy::reconnect : plain | Remedy::reconnect;
+  // While opening for use. Not at C_Login: an unexplained answer there may be a refused PIN, which no reset helps.
+  if (function == "C_OpenSession" && is_unexplained(code) && chapter != "init") return Remedy::reconnect;
+  const bool is_reset = chapter == "recover" && call.nth > 2;
+  // A reset that does not find the token goes on.
+  if (function == "C_GetSlotList" && is_reset && is_unexplained(code)) return Remedy::reconnect;
+  // The search after a reset is a rung of the ladder; the one before it, or a listing, is not repeated by anybody.
+  if (function.starts_with("C_FindObjects")) {
+    const bool is_cured = is_in(code, kLost) || is_unexplained(code) || is_shortage;
+    if (is_reset && is_cured) return plain | Remedy::none;
+    if (is_unexplained(code)) return plain | Remedy::reconnect;
   }
   // The module says so, too, when the PIN is wrong and somebody is logged in; it is not sent again to find out.
   if (function == "C_Login" && code == CKR_USER_ALREADY_LOGGED_IN) return kAnyRemedy;
