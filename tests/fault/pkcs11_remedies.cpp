@@ -103,6 +103,15 @@ constexpr unsigned long kNobodyThere[] = {CKR_DEVICE_REMOVED,           CKR_TOKE
                                           CKR_SESSION_CLOSED,           CKR_SESSION_HANDLE_INVALID,
                                           CKR_CRYPTOKI_NOT_INITIALIZED, CKR_USER_NOT_LOGGED_IN};
 
+// "Could not be performed", without a word why (PKCS#11 v3.0 §5.1.1 of CKR_FUNCTION_FAILED; of a vendor's code
+// nothing is said at all), a token that is not known any more, an operation that is not in the state this session
+// left it in. Using a key needs an answer all the same: a new connection is the one thing that can help and does no
+// harm. Anywhere else, where nothing is repeated, it stays what it is.
+constexpr unsigned long kUnexplained[] = {CKR_FUNCTION_FAILED, CKR_TOKEN_NOT_RECOGNIZED, CKR_OPERATION_ACTIVE,
+                                          CKR_OPERATION_NOT_INITIALIZED};
+
+bool is_unexplained(unsigned long code) { return is_in(code, kUnexplained) || (code & CKR_VENDOR_DEFINED) != 0; }
+
 RemedySet remedy_of(unsigned long code) {
   if (code == CKR_OK)
     return kAnyRemedy;  // nothing was done or written: whatever comes of it, but no crash and no lie
@@ -110,6 +119,10 @@ RemedySet remedy_of(unsigned long code) {
   if (is_in(code, kForAPerson)) return Remedy::ask_person;
   if (is_in(code, kWrongKind)) return Remedy::fix_call;
   return Remedy::stop;
+}
+
+bool is_one_of_codes(unsigned long code, std::initializer_list<unsigned long> codes) {
+  return std::ranges::find(codes, code) != codes.end();
 }
 
 bool is_one_of(std::string_view function, std::initializer_list<std::string_view> names) {
@@ -181,9 +194,22 @@ RemedySet remedies_for(std::string_view chapter, const test::ShimCall& call, con
   }
   // Whatever it was: a disposable key is still there.
   if (function == "C_DestroyObject" && chapter == "provision") return Remedy::stop;
-  // Finding the key again cures these, once: the first signature after a reset needs that already.
-  if (is_one_of(function, {"C_SignInit", "C_Sign"}) && is_in(code, kLost)) {
-    return chapter == "recover" ? plain | Remedy::none : Remedy::none;
+  // The signer's ladder cures these within the call's deadline, so the caller hears nothing (design.md §5): the key
+  // is found again, the connection made anew, or a shortage waited for.
+  const bool is_shortage = is_one_of_codes(code, {CKR_HOST_MEMORY, CKR_DEVICE_MEMORY, CKR_SESSION_COUNT});
+  if (is_one_of(function, {"C_SignInit", "C_Sign"}) && (is_in(code, kLost) || is_unexplained(code) || is_shortage)) {
+    return chapter == "recover" && is_in(code, kLost) ? plain | Remedy::none : Remedy::none;
+  }
+  // While opening for use. Not at C_Login: an unexplained answer there may be a refused PIN, which no reset helps.
+  if (function == "C_OpenSession" && is_unexplained(code) && chapter != "init") return Remedy::reconnect;
+  const bool is_reset = chapter == "recover" && call.nth > 2;
+  // A reset that does not find the token goes on.
+  if (function == "C_GetSlotList" && is_reset && is_unexplained(code)) return Remedy::reconnect;
+  // The search after a reset is a rung of the ladder; the one before it, or a listing, is not repeated by anybody.
+  if (function.starts_with("C_FindObjects")) {
+    const bool is_cured = is_in(code, kLost) || is_unexplained(code) || is_shortage;
+    if (is_reset && is_cured) return plain | Remedy::none;
+    if (is_unexplained(code)) return plain | Remedy::reconnect;
   }
   // The module says so, too, when the PIN is wrong and somebody is logged in; it is not sent again to find out.
   if (function == "C_Login" && code == CKR_USER_ALREADY_LOGGED_IN) return kAnyRemedy;
