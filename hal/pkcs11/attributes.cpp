@@ -40,23 +40,34 @@ constexpr std::size_t kMaxParamsSize = 64;
 constexpr std::size_t kMaxPointSize = 256;
 constexpr std::size_t kMaxMechanisms = 16;
 
+// Whether it says nothing of the attribute that was asked for, only that the token, the session or the object is
+// gone. Taken for "there is no such attribute", it would make another kind of key, or a weak one, of a key that is
+// away.
+bool is_about_the_connection(CK_RV code) noexcept {
+  const Status status = code_status(code);
+  return status == Status::device_gone || status == Status::stale_key;
+}
+
 // One attribute into `room`; the size written, or nothing if the token does not give it or it is larger.
-std::optional<std::size_t> read_one(const Session& session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type,
-                                    std::span<std::byte> room) noexcept {
+Result<std::optional<std::size_t>> read_one(const Session& session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type,
+                                            std::span<std::byte> room) noexcept {
   CK_ATTRIBUTE attribute{type, room.data(), room.size()};
   const CK_RV code = session.calls->C_GetAttributeValue(session.handle, object, &attribute, 1);
-  if (code != CKR_OK || attribute.ulValueLen > room.size()) return std::nullopt;
-  return attribute.ulValueLen;
+  if (is_about_the_connection(code)) return native_failure(code, kReading);
+  if (code != CKR_OK || attribute.ulValueLen > room.size()) return std::optional<std::size_t>();
+  return std::optional<std::size_t>(attribute.ulValueLen);
 }
 
 template <std::size_t Capacity>
-Octets<Capacity> read_octets(const Session& session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) noexcept {
+Result<Octets<Capacity>> read_octets(const Session& session, CK_OBJECT_HANDLE object,
+                                     CK_ATTRIBUTE_TYPE type) noexcept {
   Octets<Capacity> value;
-  value.size = read_one(session, object, type, value.bytes).value_or(0);
+  const auto size = HOLDFAST_TRY(read_one(session, object, type, value.bytes));
+  value.size = size.value_or(0);
   return value;
 }
 
-void read_booleans(const Session& session, CK_OBJECT_HANDLE object, KeyAttributes& attributes) noexcept {
+Result<void> read_booleans(const Session& session, CK_OBJECT_HANDLE object, KeyAttributes& attributes) noexcept {
   CK_BBOOL values[kBooleanCount];
   CK_ATTRIBUTE wanted[kBooleanCount];
   for (std::size_t i = 0; i < kBooleanCount; ++i) {
@@ -64,26 +75,31 @@ void read_booleans(const Session& session, CK_OBJECT_HANDLE object, KeyAttribute
     wanted[i] = {kBooleans[i].type, &values[i], sizeof(CK_BBOOL)};
   }
   const CK_RV code = session.calls->C_GetAttributeValue(session.handle, object, wanted, kBooleanCount);
+  if (is_about_the_connection(code)) return native_failure(code, kReading);
   for (std::size_t i = 0; i < kBooleanCount; ++i) {
     CK_ULONG size = wanted[i].ulValueLen;
     // The standard lets a module with one unknown attribute answer the others all the same (§5.7.5); not every module
     // does, so each is then asked alone.
     if (code != CKR_OK) {
       values[i] = kUnwritten;
-      size = read_one(session, object, kBooleans[i].type, std::as_writable_bytes(std::span(&values[i], 1)))
-                 .value_or(CK_UNAVAILABLE_INFORMATION);
+      const auto alone = HOLDFAST_TRY(
+          read_one(session, object, kBooleans[i].type, std::as_writable_bytes(std::span(&values[i], 1))));
+      size = alone.value_or(CK_UNAVAILABLE_INFORMATION);
     }
     const bool is_boolean = size == sizeof(CK_BBOOL) && values[i] <= CK_TRUE;
     if (is_boolean) attributes.set(kBooleans[i].attribute, values[i] == CK_TRUE);
   }
+  return {};
 }
 
-void read_mechanisms(const Session& session, CK_OBJECT_HANDLE object, KeyFacts& facts) noexcept {
+Result<void> read_mechanisms(const Session& session, CK_OBJECT_HANDLE object, KeyFacts& facts) noexcept {
   std::array<CK_MECHANISM_TYPE, kMaxMechanisms> allowed{};
-  const auto size = read_one(session, object, CKA_ALLOWED_MECHANISMS, std::as_writable_bytes(std::span(allowed)));
-  if (!size) return;
+  const auto size =
+      HOLDFAST_TRY(read_one(session, object, CKA_ALLOWED_MECHANISMS, std::as_writable_bytes(std::span(allowed))));
+  if (!size) return {};
   facts.attributes.set(KeyAttribute::mechanisms_pinned,
                        facts.scheme && *size == sizeof allowed[0] && allowed[0] == sign_mechanism(*facts.scheme));
+  return {};
 }
 
 std::optional<Scheme> scheme_of(const KeyFacts& facts, std::span<const std::byte> ec_params) noexcept {
@@ -102,11 +118,11 @@ Result<KeyFacts> read_names(const Session& session, CK_OBJECT_HANDLE object) noe
   if (type.ulValueLen != sizeof facts.key_type) {
     return failure(Status::device_fault, Layer::pkcs11, kReading).about("CKA_KEY_TYPE has a wrong length");
   }
-  facts.id = read_octets<kMaxKeyIdSize>(session, object, CKA_ID);
-  const auto label = read_octets<kMaxLabelSize>(session, object, CKA_LABEL);
+  facts.id = HOLDFAST_TRY(read_octets<kMaxKeyIdSize>(session, object, CKA_ID));
+  const auto label = HOLDFAST_TRY(read_octets<kMaxLabelSize>(session, object, CKA_LABEL));
   facts.label =
       FixedText<kMaxLabelSize>(std::string_view(reinterpret_cast<const char*>(label.bytes.data()), label.size));
-  const auto params = read_octets<kMaxParamsSize>(session, object, CKA_EC_PARAMS);
+  const auto params = HOLDFAST_TRY(read_octets<kMaxParamsSize>(session, object, CKA_EC_PARAMS));
   facts.scheme = scheme_of(facts, params.view());
   facts.is_x25519 =
       is_x25519_curve(params.view()) && (facts.key_type == kEcMontgomery || facts.key_type == CKK_EC_EDWARDS);
@@ -117,8 +133,8 @@ Result<KeyFacts> read_names(const Session& session, CK_OBJECT_HANDLE object) noe
 
 Result<KeyFacts> read_private_key(const Session& session, CK_OBJECT_HANDLE object) noexcept {
   KeyFacts facts = HOLDFAST_TRY(read_names(session, object));
-  read_booleans(session, object, facts.attributes);
-  read_mechanisms(session, object, facts);
+  HOLDFAST_TRY(read_booleans(session, object, facts.attributes));
+  HOLDFAST_TRY(read_mechanisms(session, object, facts));
   return facts;
 }
 
@@ -127,7 +143,7 @@ Result<KeyFacts> read_public_key(const Session& session, CK_OBJECT_HANDLE object
 }
 
 Result<std::optional<PublicKey>> read_point(const Session& session, CK_OBJECT_HANDLE object, Scheme scheme) noexcept {
-  const auto point = read_octets<kMaxPointSize>(session, object, CKA_EC_POINT);
+  const auto point = HOLDFAST_TRY(read_octets<kMaxPointSize>(session, object, CKA_EC_POINT));
   if (point.empty()) return std::optional<PublicKey>();
   return std::optional<PublicKey>(HOLDFAST_TRY(decode_point(scheme, point.view())));
 }

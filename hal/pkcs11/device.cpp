@@ -79,8 +79,9 @@ Result<DevicePtr> Device::open(const DeviceOptions& options) noexcept {
   const Passage passage(device->module_->gate(), device->clock_, kNoDeadline);
   const auto opened = device->log_in_and_open(token);
   device->login_.end();
-  if (!opened) return opened.error();
+  // Also after a failure: whoever closes waits for what is not in the pool.
   device->pool_.put_all_back(device->clock_);
+  if (!opened) return opened.error();
   return owner;
 }
 
@@ -100,13 +101,14 @@ Result<void> Device::log_in_and_open(const Token& token) noexcept {
   };
   // Looked at again through the slot we now hold a session on: what is in it may have changed since it was chosen,
   // and the PIN flags count at this moment.
-  token_ = token;
-  code = calls.C_GetTokenInfo(token.slot, &token_.info);
+  Token now = token;
+  code = calls.C_GetTokenInfo(token.slot, &now.info);
   if (code != CKR_OK) return undo(for_recovery(native_failure(code, kOpening)));
-  if (!matches(uri_, token_) || field(token_.info.serialNumber) != field(token.info.serialNumber) ||
-      field(token_.info.manufacturerID) != field(token.info.manufacturerID)) {
+  if (!matches(uri_, now) || field(now.info.serialNumber) != field(token.info.serialNumber) ||
+      field(now.info.manufacturerID) != field(token.info.manufacturerID)) {
     return undo(failure(Status::device_gone, Layer::pkcs11, kOpening).about("another token stands in the slot"));
   }
+  token_ = now;  // not before: it is what the token is known by ever after
   if (access_ != DeviceAccess::browse) {
     if (const auto done = login_.log_in({&calls, login_session_}, token_.info); !done) return undo(done.error());
   }

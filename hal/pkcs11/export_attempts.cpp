@@ -64,13 +64,15 @@ class Attempts {
   Attempts(const Session& session, Debris& debris, CK_OBJECT_HANDLE key) noexcept
       : session_(session), debris_(debris), key_(key) {}
 
-  ExportReport run() noexcept {
+  // A code that says the token or the session went away in the middle: the report is worth nothing then.
+  Result<ExportReport> run() noexcept {
     make_wrapping_key();
     add("read CKA_VALUE", read_value(key_));
     add("set CKA_SENSITIVE to false", after_setting(CKA_SENSITIVE, CK_FALSE));
     add("set CKA_EXTRACTABLE to true", after_setting(CKA_EXTRACTABLE, CK_TRUE));
     add("copy with CKA_EXTRACTABLE true", copy());
     for (const Wrapping& wrapping : kWrappings) add(wrapping.name, wrap(key_, wrapping));
+    if (gone_ != CKR_OK) return native_failure(gone_, kProbing);
     return report_;
   }
 
@@ -85,7 +87,15 @@ class Attempts {
     report_.attempts[report_.count++] = {name, answer.outcome, answer.code, code_name(answer.code)};
   }
 
-  static Answer judge(CK_RV code, bool came_out) noexcept {
+  // Not the codes that modules also refuse with (CKR_DEVICE_ERROR, CKR_GENERAL_ERROR).
+  static bool is_gone(CK_RV code) noexcept {
+    return code == CKR_DEVICE_REMOVED || code == CKR_TOKEN_NOT_PRESENT || code == CKR_SESSION_CLOSED ||
+           code == CKR_SESSION_HANDLE_INVALID || code == CKR_CRYPTOKI_NOT_INITIALIZED ||
+           code == CKR_USER_NOT_LOGGED_IN;
+  }
+
+  Answer judge(CK_RV code, bool came_out) noexcept {
+    if (is_gone(code)) gone_ = code;
     if (code == CKR_OK && came_out) return {Outcome::gave_way, code};
     const bool is_missing = code == CKR_MECHANISM_INVALID || code == CKR_FUNCTION_NOT_SUPPORTED;
     return {is_missing ? Outcome::not_offered : Outcome::refused, code};
@@ -175,6 +185,7 @@ class Attempts {
   CK_OBJECT_HANDLE copy_ = CK_INVALID_HANDLE;
   CK_OBJECT_HANDLE wrapping_key_ = CK_INVALID_HANDLE;
   CK_RV no_wrapping_key_ = CKR_OK;
+  CK_RV gone_ = CKR_OK;
   ExportReport report_;
 };
 
@@ -193,9 +204,10 @@ Result<ExportReport> ExportAttempts::try_export(Scheme scheme, BootTime deadline
     const KeyPair pair = HOLDFAST_TRY(generate_pair(session, {scheme, "holdfast-export-probe-disposable", id}));
     debris.add(pair.private_key);
     debris.add(pair.public_key);
-    const ExportReport report = Attempts(session, debris, pair.private_key).run();
+    auto report = Attempts(session, debris, pair.private_key).run();
     const CK_RV code = debris.clear();
-    if (code != CKR_OK) {
+    // Its word for it is not enough, and a copy may be there that it says it has not made.
+    if (!remove_pairs(session, id) || code != CKR_OK) {
       return native_failure(code, Status::device_fault, kProbing)
           .about("the disposable key could not be removed")
           .with_hint("remove the key labelled holdfast-export-probe-disposable by hand");

@@ -29,6 +29,12 @@ Result<void> destroy_object(const Session& session, CK_OBJECT_HANDLE object, con
   return error;
 }
 
+Result<void> check_gone(const Session& session, CK_OBJECT_HANDLE object) noexcept {
+  if (!read_public_key(session, object)) return {};  // what every key has
+  return failure(Status::device_fault, Layer::pkcs11, kRemoving)
+      .about("the token says the key is gone, and it is still there");
+}
+
 }  // namespace
 
 Result<std::size_t> KeyListing::list(std::span<KeyDescription> out) noexcept {
@@ -60,24 +66,27 @@ Result<void> KeyListing::destroy(KeyHandle handle) noexcept {
     const Session& session = visit.session();
     const CK_OBJECT_HANDLE object = HOLDFAST_TRY(device_.object_of(handle));
     const FoundKey key = HOLDFAST_TRY(read_key(session, object, std::nullopt));
-    const Matches halves = HOLDFAST_TRY(find_public_halves(session, key.facts));
-    // The private half first: what is left by a failure in between can sign nothing.
-    HOLDFAST_TRY(destroy_object(session, object, "nothing was removed"));
-    device_.drop(handle);
+    Matches halves = HOLDFAST_TRY(find_public_halves(session, key.facts));
+    // All that can fail without harm before the first harm is done.
+    std::size_t ours = 0;
     for (const CK_OBJECT_HANDLE half : halves.view()) {
       // Another key may bear the same id.
-      if (key.facts.scheme) {
+      const bool is_told_apart = key.facts.scheme && key.public_key;
+      if (is_told_apart) {
         const auto point = HOLDFAST_TRY(read_point(session, half, *key.facts.scheme));
-        if (point && key.public_key && *point != *key.public_key) continue;
+        if (point && *point != *key.public_key) continue;
       }
-      HOLDFAST_TRY(destroy_object(session, half, "the private key is gone, its public half is still there"));
+      halves.objects[ours++] = half;
     }
-    const auto still = read_private_key(session, object);
-    if (still) {
-      return failure(Status::device_fault, Layer::pkcs11, kRemoving)
-          .about("the token says the key is gone and still shows it");
+    halves.count = ours;
+    // The private half first: what is left by a failure in between can sign nothing.
+    HOLDFAST_TRY(destroy_object(session, object, "the private key may still be there"));
+    device_.drop(handle);
+    for (const CK_OBJECT_HANDLE half : halves.view()) {
+      HOLDFAST_TRY(destroy_object(session, half, "the private key is gone, its public half may still be there"));
+      HOLDFAST_TRY(check_gone(session, half));
     }
-    return {};
+    return check_gone(session, object);
   });
 }
 

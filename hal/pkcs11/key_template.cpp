@@ -3,6 +3,7 @@
 
 #include "hal/pkcs11/encodings.hpp"
 #include "hal/pkcs11/errors.hpp"
+#include "hal/pkcs11/key_search.hpp"
 
 namespace holdfast::hal::pkcs11 {
 namespace {
@@ -106,12 +107,16 @@ void DropSets::advance() noexcept {
   }
 }
 
-Result<KeyPair> generate_pair(const Session& session, const KeySpec& spec) noexcept {
+namespace {
+
+Result<KeyPair> try_templates(const Session& session, const KeySpec& spec, bool& is_first_try) noexcept {
   KeyPair pair;
   DropSets sets;
   do {
     CK_RV code = try_once(session, spec, curve_oid(spec.scheme), pair);
-    if (code != CKR_OK && is_about_the_curve(code)) {
+    if (code == CKR_OK) return pair;
+    is_first_try = false;
+    if (is_about_the_curve(code)) {
       const CK_RV by_name = try_once(session, spec, curve_name(spec.scheme), pair);
       if (by_name == CKR_OK || !is_about_the_template(code)) code = by_name;
     }
@@ -119,6 +124,35 @@ Result<KeyPair> generate_pair(const Session& session, const KeySpec& spec) noexc
     if (!is_about_the_template(code)) return native_failure(code, kGenerating);
     if (!sets.next(pair.dropped)) return native_failure(code, Status::device_fault, kGenerating);
   } while (true);
+}
+
+// True if none but `kept` is left under `id`.
+bool remove_objects(const Session& session, CK_OBJECT_CLASS object_class, std::span<const std::byte> id,
+                    CK_OBJECT_HANDLE kept) noexcept {
+  const auto found = find_objects(session, {object_class, {}, {}, id});
+  if (!found) return false;
+  const bool is_kept = kept != CK_INVALID_HANDLE;
+  // A token that gives one object several handles could not be told which of them to spare.
+  if (is_kept && std::ranges::find(found->view(), kept) == found->view().end()) return found->count <= 1;
+  for (const CK_OBJECT_HANDLE object : found->view()) {
+    if (!is_kept || object != kept) session.calls->C_DestroyObject(session.handle, object);
+  }
+  const auto left = find_objects(session, {object_class, {}, {}, id});
+  return left && left->count <= (is_kept ? 1U : 0U);
+}
+
+}  // namespace
+
+Result<KeyPair> generate_pair(const Session& session, const KeySpec& spec) noexcept {
+  bool is_first_try = true;
+  Result<KeyPair> pair = try_templates(session, spec, is_first_try);
+  if (!is_first_try) remove_pairs(session, spec.id, pair ? *pair : KeyPair{});
+  return pair;
+}
+
+bool remove_pairs(const Session& session, std::span<const std::byte> id, const KeyPair& kept) noexcept {
+  const bool is_private_gone = remove_objects(session, CKO_PRIVATE_KEY, id, kept.private_key);
+  return remove_objects(session, CKO_PUBLIC_KEY, id, kept.public_key) && is_private_gone;
 }
 
 }  // namespace holdfast::hal::pkcs11

@@ -80,7 +80,12 @@ struct KeyPair {
 ///
 /// A token says that it does not like a template, not what of it. So first each attribute that may be missing is left
 /// out alone, then each two of them, then all; a refused template makes no key, so this costs calls and nothing else.
-/// Private, sensitive, not extractable and sign are never left out.
+/// Private, sensitive, not extractable and sign are never left out. `spec.id` is one that nothing in the token has: a
+/// token may have made the key that it says it has not, and all that is there under the id after a failure is
+/// removed.
 [[nodiscard]] Result<KeyPair> generate_pair(const Session& session, const KeySpec& spec) noexcept;
+
+/// Removes the key pairs under `id` but `kept`, if one is; true if none of them is left.
+bool remove_pairs(const Session& session, std::span<const std::byte> id, const KeyPair& kept = {}) noexcept;
 
 }  // namespace holdfast::hal::pkcs11

@@ -178,7 +178,7 @@ class ModuleTable {
           module.turnstile_.forget();
           module.gate_.forget();
           module.users_ = 0;
-          module.is_inherited_ = module.is_initialised_ && module.is_ours_;
+          module.is_left_over_ = module.is_left_over_ || (module.is_initialised_ && module.is_ours_);
           module.is_initialised_ = false;
         }
         owner_.store(self, std::memory_order_release);
@@ -218,7 +218,17 @@ CK_RV Module::call_initialize() noexcept {
   FixedText<kMaxReservedSize + 1> terminated = reserved_;
   terminated.append(std::string_view("\0", 1));
   if (!reserved_.empty()) arguments.pReserved = const_cast<char*>(terminated.view().data());
-  return calls_.C_Initialize(&arguments);
+  const CK_RV code = calls_.C_Initialize(&arguments);
+  // A failure may have come after the deed: what is initialised and disowned would be refused to us as somebody
+  // else's for as long as the process lives. Where nothing happened, this says CKR_CRYPTOKI_NOT_INITIALIZED.
+  if (code != CKR_OK && code != CKR_CRYPTOKI_ALREADY_INITIALIZED) calls_.C_Finalize(nullptr);
+  return code;
+}
+
+// True if the module may still be initialised by us.
+bool Module::finalize() noexcept {
+  const CK_RV code = calls_.C_Finalize(nullptr);
+  return code != CKR_OK && code != CKR_CRYPTOKI_NOT_INITIALIZED;
 }
 
 Result<void> Module::initialise(ModuleMode mode) noexcept {
@@ -235,13 +245,14 @@ Result<void> Module::initialise(ModuleMode mode) noexcept {
     return {};
   }
   CK_RV code = call_initialize();
-  if (code == CKR_CRYPTOKI_ALREADY_INITIALIZED && is_inherited_) {
+  if (code == CKR_CRYPTOKI_ALREADY_INITIALIZED && is_left_over_) {
     // A module that carries its state over a fork (SoftHSM without library.reset_on_fork) still holds the parent's
-    // sessions and login; nobody but we initialised it, so nobody else's are lost.
+    // sessions and login; one that could not be finalised, our own of before. Nobody but we initialised it, so nobody
+    // else's are lost.
     calls_.C_Finalize(nullptr);
     code = call_initialize();
   }
-  is_inherited_ = false;
+  is_left_over_ = false;
   if (code == CKR_CRYPTOKI_ALREADY_INITIALIZED && mode == ModuleMode::share) {
     is_initialised_ = true;
     is_ours_ = false;
@@ -269,7 +280,7 @@ void Module::release() noexcept {
   if (!is_ours_) return;
   const Passage passage(gate_, clock, kNoDeadline);
   generation_.fetch_add(1, std::memory_order_acq_rel);
-  calls_.C_Finalize(nullptr);
+  is_left_over_ = finalize();
 }
 
 Result<void> Module::reset(std::uint32_t seen, Clock& clock, BootTime deadline) noexcept {
@@ -280,12 +291,19 @@ Result<void> Module::reset(std::uint32_t seen, Clock& clock, BootTime deadline) 
   if (seen != generation() && is_initialised_) return {};
   // Not until the caller's deadline: nobody else gets in meanwhile, and there may be healthy tokens on the module.
   if (!gate_.close(clock, std::min(deadline, clock.boot().after(kGatePatience)))) {
-    return failure(Status::device_gone, Layer::pkcs11, kResetting).about("another thread is still inside the module");
+    const bool is_late = clock.boot() >= deadline;
+    return failure(is_late ? Status::deadline_exceeded : Status::device_gone, Layer::pkcs11, kResetting)
+        .about("another thread is still inside the module");
   }
   generation_.fetch_add(1, std::memory_order_acq_rel);
   // Its answer says nothing that helps: a module that lost its token fails here, and initialises well afterwards.
-  if (is_initialised_) calls_.C_Finalize(nullptr);
-  const CK_RV code = call_initialize();
+  if (is_initialised_) is_left_over_ = finalize();
+  CK_RV code = call_initialize();
+  if (code == CKR_CRYPTOKI_ALREADY_INITIALIZED && is_left_over_) {
+    calls_.C_Finalize(nullptr);
+    code = call_initialize();
+  }
+  if (code == CKR_OK) is_left_over_ = false;
   is_initialised_ = code == CKR_OK;
   gate_.open(clock);
   if (code != CKR_OK) return native_failure(code, Status::device_gone, kResetting);

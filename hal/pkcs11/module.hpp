@@ -43,6 +43,7 @@ class Module {
   void release() noexcept;
   Result<void> initialise(ModuleMode mode) noexcept;
   CK_RV call_initialize() noexcept;
+  bool finalize() noexcept;
 
   void* library_ = nullptr;  // what dlopen answered; null: the record is free
   Calls calls_{};
@@ -51,7 +52,7 @@ class Module {
   std::uint32_t users_ = 0;
   bool is_initialised_ = false;
   bool is_ours_ = false;       // we were the first to call C_Initialize
-  bool is_inherited_ = false;  // ours in the parent, before a fork
+  bool is_left_over_ = false;  // ours in the parent, before a fork; or ours, and C_Finalize failed
   std::atomic<std::uint32_t> generation_{1};
   CallGate gate_;
 };

@@ -223,7 +223,11 @@ Result<KeyHandle> Device::find_key(const KeySelector& selector, BootTime deadlin
     // Out of the TPM before the same key comes in again; the handle goes stale only when it is found.
     unload_keys();
     auto sought = find(deadline);
-    if (!sought) return for_recovery(sought.error());
+    if (!sought) {
+      // Nothing stands under the handle: no loss, but an answer.
+      const bool is_no_key = uri_.handle && sought.status() == Status::key_not_found;
+      return is_no_key ? sought.error() : for_recovery(sought.error());
+    }
     FoundKey& found = *sought;
     const auto judge = [&]() noexcept -> Result<void> {
       if (selector.public_key && found.object.public_area.point() != selector.public_key) {
@@ -320,8 +324,13 @@ Result<FoundKey*> Device::use(KeyHandle handle, BootTime deadline) noexcept {
 
 void Device::unload(FoundKey& key) noexcept {
   if (key.is_persistent() || key.object.handle == 0) return;
-  connection_.flush(key.object.handle);
+  discard(key.object);
   key.object.handle = 0;
+}
+
+void Device::discard(const LoadedObject& object) noexcept {
+  connection_.flush(object.handle);
+  if (!connection_.is_usable()) stray(object);  // it may still be there
 }
 
 void Device::unload_keys() noexcept {

@@ -87,6 +87,8 @@ class Device final : public KeyDevice {
   [[nodiscard]] Result<const Salt*> salt() noexcept;
   /// Makes room: takes our keys out of the TPM, to be loaded again when they are used.
   void unload_keys() noexcept;
+  /// Takes an object out of the TPM that nobody else knows of.
+  void discard(const LoadedObject& object) noexcept;
   /// Reads a key file and loads its key.
   [[nodiscard]] Result<FoundKey> load_file(std::string_view path, BootTime deadline) noexcept;
   [[nodiscard]] Result<FoundKey> read_persistent(std::uint32_t handle, BootTime deadline) noexcept;

@@ -94,7 +94,7 @@ Result<ExportReport> ExportAttempts::try_export(Scheme scheme, BootTime deadline
       Result<void> done = attempts.duplicate(report);
       if (done) done = attempts.derive(report);
       if (done) done = attempts.unseal(report);
-      tpm.flush(key.handle);
+      device_.discard(key);
       if (!done) return done.error();
       return report;
     };

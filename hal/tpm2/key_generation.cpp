@@ -107,15 +107,24 @@ Result<FoundKey> make_persistent(Device& device, const NewKey& key, BootTime dea
   const std::uint32_t handle = *device.uri().handle;
   const LoadedObject loaded = HOLDFAST_TRY(load_key(tpm, device.root().object(), key.wrapped, deadline));
   const auto kept = device.evict(loaded, handle, deadline);
-  tpm.flush(loaded.handle);
-  if (!kept) return kept.error();
+  device.discard(loaded);
+  // Whatever was said: an answer may be wrong or lost, and the key there all the same.
+  const auto undo = [&](Error error) noexcept -> Error {
+    const auto found = read_public(tpm, handle, deadline);
+    if (found && found->name == loaded.name) {
+      LoadedObject persistent = loaded;
+      persistent.handle = handle;
+      (void)device.evict(persistent, handle, deadline);
+    }
+    if (!tpm.is_usable()) {
+      error.detail.append("; the key may be there still");
+      error.hint = "see what is there before another one is made: holdfast key list tpm2:";
+    }
+    return error;
+  };
+  if (!kept) return undo(kept.error());
   auto made = device.read_persistent(handle, deadline);
-  if (!made) {
-    LoadedObject persistent = loaded;
-    persistent.handle = handle;
-    (void)device.evict(persistent, handle, deadline);
-    return made;
-  }
+  if (!made) return undo(made.error());
   made->root_name = device.root().object().name;
   made->uri.srk_name = made->root_name;
   return made;

@@ -27,7 +27,7 @@ Result<std::size_t> KeyListing::list(std::span<KeyDescription> out) noexcept {
       if (!file) return file.error();
       if (out.empty()) return std::size_t{1};
       auto key = device_.load_file(uri.file.view(), kNoDeadline);
-      if (key) device_.connection().flush(key->object.handle);
+      if (key) device_.discard(key->object);
       device_.release_root();
       if (!key) return key.error();
       out[0] = HOLDFAST_TRY(device_.describe(*key));

@@ -41,6 +41,7 @@ Result<void> Device::reset(BootTime deadline) noexcept {
   return visit(deadline, [&]() noexcept -> Result<void> {
     drop_all_keys();
     root_.release();
+    if (!connection_.is_usable()) forget_objects();
     salt_.reset();
     auto done = connect(deadline);
     if (done) flush_strays();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/tpm2/device.hpp"
-
 #include "hal/display.hpp"
+#include "hal/tpm2/device.hpp"
 #include "hal/tpm2/recovery.hpp"
 #include "hal/tpm2/token.hpp"
 

@@ -79,7 +79,11 @@ Result<void> StorageRoot::persist(BootTime deadline) noexcept {
 }
 
 void StorageRoot::release() noexcept {
-  if (is_there() && !is_persistent()) tpm_.flush(object_.handle);
+  if (is_there() && !is_persistent()) {
+    tpm_.flush(object_.handle);
+    // It may still be in the TPM, then: kept in mind until somebody asks for it on a new connection.
+    if (!tpm_.is_usable()) return;
+  }
   object_ = {};
 }
 

@@ -4,6 +4,8 @@
 #include "src/registrar/curl_error.hpp"
 #include "src/registrar/refusal.hpp"
 
+#include <string.h>
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -13,13 +15,14 @@ namespace {
 
 // Texts of src/registrar; error_texts_test walks through those that its files give. A text that is missing here costs
 // a person the hint, never more.
-constexpr std::array<const char*, 18> kTexts{
+constexpr std::array<const char*, 25> kTexts{
     "registering with the authority",
     "registering a task",
     "asking the authority",
     "preparing a request to the authority",
     "reading the authority's answer",
     "reading the authority's URL",
+    "opening a sealed task id",
     "loading libcurl",
     "starting the registrar's process",
     "check the URL: a proxy or a web site may have answered",
@@ -33,6 +36,14 @@ constexpr std::array<const char*, 18> kTexts{
     "check that the CA, certificate and key files exist, are readable and in PEM form",
     "libcurl 7.85 or later, built with TLS, is needed: take Debian's libcurl4",
     "the authority asks for a client certificate that it knows",
+    "checking the CA file",
+    "checking the CA directory",
+    "checking the client certificate",
+    "checking the client key",
+    "whoever can write it decides who the authority is: make it, and every folder above it, owned by root or this "
+    "user "
+    "and not writable by others (chmod go-w)",
+    "make it, and every folder above it, owned by root or this user and not writable by others (chmod go-w)",
 };
 
 }  // namespace
@@ -49,6 +60,7 @@ const char* text_of_number(std::uint8_t number) noexcept {
 }
 
 const char* native_name_of(Layer layer, std::uint64_t native) noexcept {
+  if (layer == Layer::system && native != 0) return strerrorname_np(static_cast<int>(native));
   if (layer != Layer::http || native == 0 || native > 599) return nullptr;
   // libcurl's codes end before the HTTP statuses begin, but for two that no request of ours can have.
   return native < 100 ? curl_code_name(static_cast<CURLcode>(native)) : http_status_name(static_cast<int>(native));

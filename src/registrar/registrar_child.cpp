@@ -15,10 +15,14 @@ namespace {
 using Kind = RegistrarFrame::Kind;
 
 // The host, seen from the child: signs one registration at a time, on request, and nothing else.
-class HostSigner final : public TypedSigner {
+class HostSigner final : public TypedSigner, private SealedTaskOpener {
  public:
-  HostSigner(RegistrarChannel& channel, hal::Clock& clock, RuntimeId runtime_id, std::uint32_t exchange)
-      : channel_(channel), clock_(clock), runtime_id_(runtime_id), exchange_(exchange) {}
+  HostSigner(RegistrarChannel& channel, hal::Clock& clock, RuntimeId runtime_id, const RegistrarFrame& request)
+      : channel_(channel),
+        clock_(clock),
+        runtime_id_(runtime_id),
+        exchange_(request.exchange),
+        opens_sealed_(request.opens_sealed) {}
 
   Result<TaskRegistration> sign_task_registration(std::chrono::nanoseconds timeout) noexcept override {
     const hal::BootTime deadline = clock_.boot().after(timeout);
@@ -40,13 +44,27 @@ class HostSigner final : public TypedSigner {
     return abandoned();
   }
   void forget_headers() noexcept override {}
+  SealedTaskOpener* sealed_tasks() noexcept override { return opens_sealed_ ? this : nullptr; }
   const RuntimeId& runtime_id() const noexcept override { return runtime_id_; }
   const PublicKey& public_key() const noexcept override { return public_key_; }
 
   /// A request that came in the place of a signature.
   [[nodiscard]] const std::optional<RegistrarFrame>& next() const { return next_; }
+  /// The answer that only the host can open; it ends the exchange in the place of a task.
+  [[nodiscard]] const std::optional<RegistrarFrame>& sealed() const { return sealed_; }
 
  private:
+  // The id in it is the host's alone: what is sealed goes over as it is, and nothing comes back.
+  Result<TaskId> open_sealed_task(std::string_view sealed, std::chrono::nanoseconds) noexcept override {
+    constexpr const char* kOpening = "opening a sealed task id";
+    if (sealed.size() > kMaxSealedTaskSize) {
+      return failure(Status::authority_answer_invalid, Layer::registrar, kOpening)
+          .about("it is longer than any that opens");
+    }
+    sealed_ = RegistrarFrame{.kind = Kind::sealed_task, .exchange = exchange_};
+    sealed_->sealed = sealed;
+    return failure(Status::sealed_answer, Layer::registrar, kOpening);
+  }
   static Error abandoned() noexcept {
     return failure(Status::deadline_exceeded, Layer::registrar, "registering with the authority");
   }
@@ -56,7 +74,9 @@ class HostSigner final : public TypedSigner {
   RuntimeId runtime_id_;
   PublicKey public_key_{};  // nobody asks
   std::uint32_t exchange_;
+  bool opens_sealed_;
   std::optional<RegistrarFrame> next_;
+  std::optional<RegistrarFrame> sealed_;
 };
 
 // Answers one request; the next one if it came meanwhile. Ends the process when the host does not talk sense.
@@ -64,11 +84,13 @@ std::optional<RegistrarFrame> serve_one(const RegistrarFrame& request, Registrar
                                         Registrar& registrar) {
   const auto runtime_id = RuntimeId::parse(request.id.view());
   if (request.kind != Kind::task_wanted || !runtime_id) _exit(1);
-  HostSigner signer(channel, hal::system_clock(), *runtime_id, request.exchange);
+  HostSigner signer(channel, hal::system_clock(), *runtime_id, request);
   const auto task = registrar.register_task(signer, request.time_left);
   if (signer.next()) return signer.next();
   RegistrarFrame answer{.kind = task ? Kind::task : Kind::failed, .exchange = request.exchange};
-  if (task) {
+  if (signer.sealed()) {
+    answer = *signer.sealed();
+  } else if (task) {
     answer.id = task->view();
   } else {
     answer.error = task.error();

@@ -15,7 +15,8 @@ using Kind = RegistrarFrame::Kind;
 // kind and exchange, then the longest list of members: an error with all of its detail.
 constexpr std::size_t kErrorSize = 4 + 1 + 8 + 1 + 1 + 2 + decltype(Error::detail)::capacity();
 static_assert(1 + 4 + kErrorSize <= kMaxRegistrarFrameSize);
-static_assert(1 + 4 + 8 + 2 + kMaxIdentifierSize <= kMaxRegistrarFrameSize);
+static_assert(1 + 4 + 8 + 1 + 2 + kMaxIdentifierSize <= kMaxRegistrarFrameSize);
+static_assert(1 + 4 + 2 + kMaxSealedTaskSize <= kMaxRegistrarFrameSize);
 
 class Writer {
  public:
@@ -63,6 +64,11 @@ class Reader {
       const char shown = code >= 0x20 && code < 0x7f ? static_cast<char>(code) : '?';
       out.append({&shown, 1});
     }
+  }
+  bool flag() noexcept {
+    const auto value = number<std::uint8_t>();
+    if (value > 1) is_broken_ = true;
+    return value == 1;
   }
   [[nodiscard]] bool is_whole() const noexcept { return !is_broken_ && rest_.empty(); }
 
@@ -139,13 +145,18 @@ std::span<const std::byte> write_frame(const RegistrarFrame& frame, RegistrarFra
   writer.number(static_cast<std::uint8_t>(frame.kind)).number(frame.exchange);
   switch (frame.kind) {
     case Kind::task_wanted:
-      writer.number(static_cast<std::int64_t>(frame.time_left.count())).text(frame.id.view());
+      writer.number(static_cast<std::int64_t>(frame.time_left.count()))
+          .number(static_cast<std::uint8_t>(frame.opens_sealed ? 1 : 0))
+          .text(frame.id.view());
       break;
     case Kind::signature:
       writer.text(frame.registration.timestamp.view()).text(frame.registration.signature.view());
       break;
     case Kind::task:
       writer.text(frame.id.view());
+      break;
+    case Kind::sealed_task:
+      writer.text(frame.sealed.view());
       break;
     case Kind::ready:
     case Kind::failed:
@@ -166,6 +177,7 @@ Result<RegistrarFrame> read_frame(std::span<const std::byte> packet) noexcept {
   switch (frame.kind) {
     case Kind::task_wanted:
       frame.time_left = std::chrono::milliseconds(reader.number<std::int64_t>());
+      frame.opens_sealed = reader.flag();
       reader.text(frame.id);
       break;
     case Kind::signature:
@@ -174,6 +186,9 @@ Result<RegistrarFrame> read_frame(std::span<const std::byte> packet) noexcept {
       break;
     case Kind::task:
       reader.text(frame.id);
+      break;
+    case Kind::sealed_task:
+      reader.text(frame.sealed);
       break;
     case Kind::ready:
     case Kind::failed: {

@@ -3,6 +3,9 @@
 
 #include "holdfast/registrar.hpp"
 
+#include "src/assertion/base64.hpp"
+#include "src/verification/sealed_box.hpp"
+
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -11,6 +14,11 @@
 
 namespace holdfast {
 
+/// The longest sealed task id that can open, in characters: standard base64 of a box round the longest id
+/// (protocol.md §2).
+inline constexpr std::size_t kMaxSealedTaskSize =
+    base64_size(Base64::standard, kMaxIdentifierSize + kSealedBoxOverhead);
+
 /// One message between a host and its registrar's process: one packet of a SOCK_SEQPACKET socket.
 ///
 /// Byte 0 is the kind, 1 to 4 the exchange; then the members of that kind, integers in the machine's own order (both
@@ -18,12 +26,13 @@ namespace holdfast {
 struct RegistrarFrame {
   enum class Kind : std::uint8_t {
     ready = 1,             ///< child, first of all: it serves; or `error` says why not
-    task_wanted = 2,       ///< host: `runtime_id`, `time_left`
+    task_wanted = 2,       ///< host: `runtime_id`, `time_left`, `opens_sealed`
     signature_wanted = 3,  ///< child: sign a registration now
     signature = 4,         ///< host: `registration`
     signing_failed = 5,    ///< host: give up
     task = 6,              ///< child: `task_id`
     failed = 7,            ///< child: `error`
+    sealed_task = 8,       ///< child: `sealed`, for a host that opens it; nothing is answered
   };
 
   Kind kind = Kind::ready;
@@ -31,7 +40,9 @@ struct RegistrarFrame {
   std::chrono::milliseconds time_left{0};
   FixedText<kMaxIdentifierSize> id{};  ///< `runtime_id` or `task_id`, parsed by the receiver
   TaskRegistration registration{};
-  Error error{};  ///< names and hints are texts of this program: they travel as numbers
+  bool opens_sealed = false;               ///< what the authority sealed is wanted, too
+  FixedText<kMaxSealedTaskSize> sealed{};  ///< as the authority sent it, unprintable characters replaced
+  Error error{};                           ///< names and hints are texts of this program: they travel as numbers
 };
 
 inline constexpr std::size_t kMaxRegistrarFrameSize = 512;

@@ -180,6 +180,7 @@ Result<TaskId> RegistrarProcess::State::exchange_frames(TypedSigner& signer, hal
   ++exchange;
   RegistrarFrame request{.kind = Kind::task_wanted, .exchange = exchange, .time_left = childs_share(left)};
   request.id = signer.runtime_id().view();
+  request.opens_sealed = signer.sealed_tasks() != nullptr;
   RegistrarChannel channel(connection.socket, clock);
   if (!channel.send(request)) return put_down("it does not take requests");
   return converse(signer, deadline);
@@ -218,6 +219,12 @@ Result<TaskId> RegistrarProcess::State::converse(TypedSigner& signer, hal::BootT
         auto task = TaskId::parse(frame->id.view());
         if (!task) return put_down("the task id it brought is none");
         return task;
+      }
+      case Kind::sealed_task: {
+        SealedTaskOpener* opener = signer.sealed_tasks();
+        if (opener == nullptr) return put_down("it brought a sealed task id that was not asked for");
+        return opener->open_sealed_task(
+            frame->sealed.view(), std::chrono::nanoseconds(std::max<std::int64_t>(deadline.ns - clock.boot().ns, 0)));
       }
       case Kind::failed:
         if (frame->error.status == Status::ok) return put_down("it failed without an error");

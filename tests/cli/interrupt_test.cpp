@@ -45,7 +45,7 @@ class Interrupt : public testing::Test {
   [[nodiscard]] std::size_t files() const {
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(hsm_.folder().path())) {
-      count += entry.is_regular_file() || entry.is_directory() ? 1 : 0;
+      count += entry.is_regular_file() || entry.is_directory() ? 1U : 0U;
     }
     return count;
   }

@@ -5,10 +5,12 @@
 #include "tests/support/forwarding_table.hpp"
 #include "tests/support/shim_control.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 #define HOLDFAST_EXPORT __attribute__((visibility("default")))
@@ -20,10 +22,12 @@ namespace {
 // heap counter would see.
 thread_local __attribute__((tls_model("initial-exec"))) bool is_inside_native_call = false;
 
+constexpr std::size_t kMaxRecorded = 4096;
+
 struct Fault {
   std::atomic<std::uint64_t> left{0};  // calls until it strikes; 0: not armed
   std::atomic<bool> is_always{false};
-  std::atomic<unsigned long> code{0};
+  ShimFault what;  // written before it is armed
 };
 
 struct State {
@@ -31,7 +35,13 @@ struct State {
   std::array<std::atomic<std::uint64_t>, kFunctionCount> counts{};
   std::array<Fault, kFunctionCount> faults{};
   std::atomic<std::uint64_t> overlaps{0};
+  std::atomic<std::uint64_t> struck{0};
   std::atomic<std::int64_t> open_sessions{0};
+  std::atomic<std::int64_t> sessions_at_end{0};
+  std::atomic<std::int64_t> initialised{0};
+  std::atomic<bool> is_recording{false};
+  std::atomic<std::size_t> recorded{0};
+  std::array<ShimCall, kMaxRecorded> record{};
   std::atomic<void (*)(const char*, void*)> observer{nullptr};
   std::atomic<void*> observer_context{nullptr};
   // Sessions in use, by handle: two threads in one slot with one handle is what no module survives.
@@ -53,7 +63,8 @@ bool strikes(Fault& fault) noexcept {
 class SessionInUse {
  public:
   explicit SessionInUse(CK_SESSION_HANDLE session) noexcept
-      : slot_(g_state.busy[session % g_state.busy.size()]), is_mine_(slot_.exchange(session) != session) {
+      : slot_(g_state.busy[session % g_state.busy.size()]),
+        is_mine_(session == CK_INVALID_HANDLE || slot_.exchange(session) != session) {
     if (!is_mine_) g_state.overlaps.fetch_add(1);
   }
   ~SessionInUse() {
@@ -78,10 +89,10 @@ void write_log() noexcept {
   std::fclose(file);
 }
 
-void arm(Function function, std::uint64_t nth, unsigned long code) noexcept {
+void arm(Function function, std::uint64_t nth, const ShimFault& what) noexcept {
   if (function == Function::count) return;
   Fault& fault = g_state.faults[index_of(function)];
-  fault.code.store(code);
+  fault.what = what;
   fault.left.store(nth);
   fault.is_always.store(nth == 0);
 }
@@ -102,27 +113,113 @@ void read_faults() noexcept {
     const bool is_hex = digits.starts_with("0x");
     if (is_hex) digits.remove_prefix(2);
     std::from_chars(digits.data(), digits.data() + digits.size(), code, is_hex ? 16 : 10);
-    arm(function_named(rule.substr(0, first)), nth, code);
+    arm(function_named(rule.substr(0, first)), nth, {ShimFault::Kind::answer, code});
   }
+}
+
+// What a module hands out by way of pointers, whatever the function: an array and how much of it there is.
+void turn(void* bytes, std::size_t size, unsigned long how) noexcept {
+  if (bytes == nullptr || size == 0) return;
+  auto* first = static_cast<unsigned char*>(bytes);
+  if (how == 0) first[size / 2] ^= 1U;
+  if (how != 0) std::memset(first, how == 1 ? 0 : 0xFF, size);
+}
+
+template <typename... Rest>
+void distort(Function, const ShimFault&, Rest...) noexcept {}
+
+template <typename Item>
+void distort_list(const ShimFault& fault, Item* items, CK_ULONG* count) noexcept {
+  if (count == nullptr) return;
+  if (fault.kind == ShimFault::Kind::length) {
+    *count = fault.value;
+  } else {
+    turn(items, *count * sizeof(Item), fault.value);
+  }
+}
+// C_Sign
+void distort(Function, const ShimFault& fault, CK_SESSION_HANDLE, CK_BYTE*, CK_ULONG, CK_BYTE* out,
+             CK_ULONG* size) noexcept {
+  distort_list(fault, out, size);
+}
+// C_FindObjects
+void distort(Function, const ShimFault& fault, CK_SESSION_HANDLE, CK_OBJECT_HANDLE* found, CK_ULONG,
+             CK_ULONG* count) noexcept {
+  distort_list(fault, found, count);
+}
+// C_GetSlotList
+void distort(Function, const ShimFault& fault, CK_BBOOL, CK_SLOT_ID* slots, CK_ULONG* count) noexcept {
+  distort_list(fault, slots, count);
+}
+// C_WrapKey
+void distort(Function, const ShimFault& fault, CK_SESSION_HANDLE, CK_MECHANISM*, CK_OBJECT_HANDLE, CK_OBJECT_HANDLE,
+             CK_BYTE* out, CK_ULONG* size) noexcept {
+  distort_list(fault, out, size);
+}
+// C_GetTokenInfo: it has no length, but counts and flags
+void distort(Function, const ShimFault& fault, CK_SLOT_ID, CK_TOKEN_INFO* info) noexcept {
+  if (fault.kind == ShimFault::Kind::garble) return turn(info, sizeof *info, fault.value);
+  for (CK_ULONG* count : {&info->ulMinPinLen, &info->ulMaxPinLen, &info->ulMaxSessionCount}) *count = fault.value;
+}
+// C_GetAttributeValue (and C_SetAttributeValue, which hands nothing out)
+void distort(Function function, const ShimFault& fault, CK_SESSION_HANDLE, CK_OBJECT_HANDLE, CK_ATTRIBUTE* attributes,
+             CK_ULONG count) noexcept {
+  if (function != Function::C_GetAttributeValue) return;
+  for (CK_ULONG i = 0; i < count; ++i) {
+    if (fault.kind == ShimFault::Kind::length) {
+      attributes[i].ulValueLen = fault.value;
+    } else if (attributes[i].ulValueLen != CK_UNAVAILABLE_INFORMATION) {
+      turn(attributes[i].pValue, attributes[i].ulValueLen, fault.value);
+    }
+  }
+}
+
+template <typename... Rest>
+unsigned long subject_of(Function, Rest...) noexcept {
+  return 0;
+}
+unsigned long subject_of(Function, CK_SESSION_HANDLE, CK_OBJECT_HANDLE, CK_ATTRIBUTE* attributes,
+                         CK_ULONG count) noexcept {
+  return attributes != nullptr && count > 0 ? attributes[0].type : 0;
 }
 
 struct Shim {
   template <typename Native, typename... Arguments>
   static CK_RV call(Function function, Native native, Arguments... arguments) noexcept {
-    g_state.counts[index_of(function)].fetch_add(1, std::memory_order_relaxed);
-    if (strikes(g_state.faults[index_of(function)])) {
+    const std::uint64_t nth = g_state.counts[index_of(function)].fetch_add(1, std::memory_order_relaxed) + 1;
+    if (g_state.is_recording.load(std::memory_order_relaxed)) note(function, nth, subject_of(function, arguments...));
+    Fault& fault = g_state.faults[index_of(function)];
+    if (!strikes(fault)) return counted(function, native, arguments...);
+    g_state.struck.fetch_add(1);
+    const ShimFault what = fault.what;
+    if (what.kind == ShimFault::Kind::answer) {
       if (function == Function::C_Finalize) write_log();
-      return g_state.faults[index_of(function)].code.load();
+      return what.value;
     }
-    const CK_RV code = run(function, native, arguments...);
-    if (code == CKR_OK && function == Function::C_OpenSession) g_state.open_sessions.fetch_add(1);
-    if (code == CKR_OK && function == Function::C_CloseSession) g_state.open_sessions.fetch_sub(1);
-    if (function == Function::C_Initialize) g_state.open_sessions.store(0);
-    if (function == Function::C_Finalize) write_log();
+    if (what.kind == ShimFault::Kind::meanwhile) what.meanwhile(what.context);
+    const CK_RV code = counted(function, native, arguments...);
+    if (what.kind == ShimFault::Kind::lose_answer) return what.value;
+    if (what.kind != ShimFault::Kind::meanwhile) distort(function, what, arguments...);
     return code;
   }
 
  private:
+  static void note(Function function, std::uint64_t nth, unsigned long subject) noexcept {
+    const std::size_t index = g_state.recorded.fetch_add(1);
+    if (index < kMaxRecorded) g_state.record[index] = {kFunctionNames[index_of(function)].data(), nth, subject};
+  }
+  template <typename Native, typename... Arguments>
+  static CK_RV counted(Function function, Native native, Arguments... arguments) noexcept {
+    if (function == Function::C_Finalize) g_state.sessions_at_end.store(g_state.open_sessions.load());
+    const CK_RV code = run(function, native, arguments...);
+    if (code == CKR_OK && function == Function::C_OpenSession) g_state.open_sessions.fetch_add(1);
+    if (code == CKR_OK && function == Function::C_CloseSession) g_state.open_sessions.fetch_sub(1);
+    if (code == CKR_OK && function == Function::C_Initialize) g_state.initialised.fetch_add(1);
+    if (code == CKR_OK && function == Function::C_Finalize) g_state.initialised.fetch_sub(1);
+    if (function == Function::C_Initialize) g_state.open_sessions.store(0);
+    if (function == Function::C_Finalize) write_log();
+    return code;
+  }
   template <typename Native, typename First, typename... Rest>
   static CK_RV run(Function function, Native native, First first, Rest...) noexcept {
     if constexpr (std::is_same_v<First, CK_SESSION_HANDLE>) {
@@ -161,16 +258,32 @@ constexpr ShimControl kControl{
           for (auto& count : g_state.counts) count.store(0);
           g_state.overlaps.store(0);
         },
-    .fail = [](const char* name, std::uint64_t nth, unsigned long code) { arm(function_named(name), nth, code); },
+    .fail =
+        [](const char* name, std::uint64_t nth, unsigned long code) {
+          arm(function_named(name), nth, {ShimFault::Kind::answer, code});
+        },
+    .strike = [](const char* name, std::uint64_t nth,
+                 const ShimFault& fault) { arm(function_named(name), nth, fault); },
     .clear_faults =
         []() {
+          g_state.struck.store(0);
           for (Fault& fault : g_state.faults) {
             fault.left.store(0);
             fault.is_always.store(false);
           }
         },
+    .struck = []() -> std::uint64_t { return g_state.struck.load(); },
+    .record =
+        [](bool is_on) {
+          if (is_on) g_state.recorded.store(0);
+          g_state.is_recording.store(is_on);
+        },
+    .recorded = []() -> std::size_t { return std::min(g_state.recorded.load(), kMaxRecorded); },
+    .recorded_at = [](std::size_t index) { return g_state.record[index]; },
     .overlaps = []() -> std::uint64_t { return g_state.overlaps.load(); },
     .open_sessions = []() -> std::int64_t { return g_state.open_sessions.load(); },
+    .sessions_at_end = []() -> std::int64_t { return g_state.sessions_at_end.load(); },
+    .initialised = []() -> std::int64_t { return g_state.initialised.load(); },
     .observe =
         [](void (*observer)(const char*, void*), void* context) {
           g_state.observer_context.store(context);

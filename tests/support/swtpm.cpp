@@ -21,6 +21,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <stdexcept>
 #include <thread>
 
@@ -51,23 +52,50 @@ class RawClient {
   RawClient& operator=(const RawClient&) = delete;
 
   std::vector<std::uint32_t> handles(std::uint32_t first) {
-    std::array<std::uint8_t, 22> command{0x80, 0x01, 0, 0, 0, 22, 0, 0, 0x01, 0x7A, 0, 0, 0, TPM2_CAP_HANDLES};
-    for (unsigned i = 0; i < 4; ++i) command[14 + i] = static_cast<std::uint8_t>(first >> (24 - 8 * i));
-    command[21] = 64;
-    const auto* calls = reinterpret_cast<const TSS2_TCTI_CONTEXT_COMMON_V1*>(context_);
-    std::array<std::uint8_t, 4096> response{};
-    std::size_t size = response.size();
-    if (calls->transmit(context_, command.size(), command.data()) != TSS2_RC_SUCCESS ||
-        calls->receive(context_, &size, response.data(), TSS2_TCTI_TIMEOUT_BLOCK) != TSS2_RC_SUCCESS || size < 19) {
-      throw std::runtime_error("swtpm does not say what is loaded");
-    }
+    const Response response = send(TPM2_CC_GetCapability, {TPM2_CAP_HANDLES, first, 64}, {});
+    if (response.size < 19) throw std::runtime_error("swtpm does not say what is loaded");
     std::vector<std::uint32_t> found;
-    const std::uint32_t count = number(&response[15]);
-    for (std::uint32_t i = 0; i < count; ++i) found.push_back(number(&response[19 + 4 * i]));
+    const std::uint32_t count = number(&response.bytes[15]);
+    for (std::uint32_t i = 0; i < count; ++i) found.push_back(number(&response.bytes[19 + 4 * i]));
     return found;
   }
+  void flush(std::uint32_t handle) { send(TPM2_CC_FlushContext, {handle}, {}); }
+  void evict(std::uint32_t handle) { send(TPM2_CC_EvictControl, {TPM2_RH_OWNER, handle}, {handle}); }
+  void forget_wrong_auth() { send(TPM2_CC_DictionaryAttackLockReset, {TPM2_RH_LOCKOUT}, {}, true); }
 
  private:
+  struct Response {
+    std::array<std::uint8_t, 4096> bytes{};
+    std::size_t size = 4096;
+  };
+
+  // Words before the authorisation, which is an empty one if there are words after it or it is asked for, and after
+  // it.
+  Response send(std::uint32_t code, std::initializer_list<std::uint32_t> before,
+                std::initializer_list<std::uint32_t> after, bool is_authorized = false) {
+    is_authorized = is_authorized || after.size() != 0;
+    std::vector<std::uint8_t> command{0x80, static_cast<std::uint8_t>(is_authorized ? 2 : 1), 0, 0, 0, 0};
+    const auto append = [&command](std::uint32_t word) {
+      for (int shift = 24; shift >= 0; shift -= 8) command.push_back(static_cast<std::uint8_t>(word >> shift));
+    };
+    append(code);
+    for (const std::uint32_t word : before) append(word);
+    if (is_authorized) {
+      append(9);
+      append(TPM2_RS_PW);
+      command.insert(command.end(), 5, 0);  // no nonce, no attributes, no value
+    }
+    for (const std::uint32_t word : after) append(word);
+    command[5] = static_cast<std::uint8_t>(command.size());
+    const auto* calls = reinterpret_cast<const TSS2_TCTI_CONTEXT_COMMON_V1*>(context_);
+    Response response;
+    if (calls->transmit(context_, command.size(), command.data()) != TSS2_RC_SUCCESS ||
+        calls->receive(context_, &response.size, response.bytes.data(), TSS2_TCTI_TIMEOUT_BLOCK) != TSS2_RC_SUCCESS) {
+      throw std::runtime_error("swtpm does not answer");
+    }
+    return response;
+  }
+
   TSS2_TCTI_CONTEXT* context_ = nullptr;
 };
 
@@ -174,6 +202,19 @@ Swtpm::Slots Swtpm::slots() const {
   return {client.handles(TPM2_TRANSIENT_FIRST), client.handles(TPM2_LOADED_SESSION_FIRST),
           client.handles(TPM2_ACTIVE_SESSION_FIRST)};
 }
+
+void Swtpm::clean(std::uint32_t handle) const {
+  RawClient client(tcti());
+  for (const std::uint32_t first : {TPM2_TRANSIENT_FIRST, TPM2_LOADED_SESSION_FIRST, TPM2_ACTIVE_SESSION_FIRST}) {
+    for (const std::uint32_t found : client.handles(first)) client.flush(found);
+  }
+  for (const std::uint32_t found : client.handles(TPM2_PERSISTENT_FIRST)) {
+    if (found == handle) client.evict(found);
+  }
+  client.forget_wrong_auth();
+}
+
+std::vector<std::uint32_t> Swtpm::persistent() const { return RawClient(tcti()).handles(TPM2_PERSISTENT_FIRST); }
 
 int Swtpm::run(const std::string& command, std::string* out) const {
   const std::string log = folder_.file("run.log");

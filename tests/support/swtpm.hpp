@@ -57,6 +57,12 @@ class Swtpm {
   };
   [[nodiscard]] Slots slots() const;
 
+  /// Flushes what is loaded, removes the persistent key at `handle` if there is one, and forgets wrong auth values;
+  /// no device may be open.
+  void clean(std::uint32_t handle) const;
+  /// The persistent objects; no device may be open.
+  [[nodiscard]] std::vector<std::uint32_t> persistent() const;
+
   /// One command of tpm2-tools, or openssl with the tpm2 provider, on this TPM: exit status; output in `out`.
   int run(const std::string& command, std::string* out = nullptr) const;
 

@@ -16,7 +16,9 @@
 #include <cstring>
 #include <map>
 #include <new>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace holdfast::test {
@@ -165,11 +167,20 @@ class Shim {
       --control.extensions;
       extend(control.extend_pcr);
     }
-    ++control.commands;
-    return is_manager_ ? run_managed(std::move(command), code) : run(command);
+    TctiCall& call = note(code);
+    const bool strikes = control.strike_nth != 0 && code == control.strike_code && call.nth == control.strike_nth;
+    if (!strikes) return send(std::move(command), code, call);
+    ++control.struck;
+    const TctiFault fault = control.fault;
+    if (fault.kind == TctiFault::Kind::meanwhile) fault.meanwhile(fault.context);
+    if (fault.kind != TctiFault::Kind::answer) {
+      if (const TSS2_RC failed = send(std::move(command), code, call); failed != 0) return failed;
+    }
+    return distort(fault);
   }
 
   TSS2_RC receive(std::size_t* size, std::uint8_t* out) {
+    if (receive_fails_with_ != 0) return std::exchange(receive_fails_with_, 0);
     if (out == nullptr) {
       *size = answer_.size();
       return TSS2_RC_SUCCESS;
@@ -184,6 +195,59 @@ class Shim {
 
  private:
   static constexpr std::uint32_t kFirstRenamed = 0x80FFFF00;
+
+  static TctiCall& note(std::uint32_t code) {
+    const auto known = std::span(control.recorded).first(control.recorded_count);
+    const auto earlier = std::ranges::count(known, code, &TctiCall::code);
+    control.recorded_count = std::min(control.recorded_count + 1, control.recorded.size());
+    TctiCall& call = control.recorded[control.recorded_count - 1];
+    call = {code, static_cast<std::uint32_t>(earlier + 1), 0};
+    return call;
+  }
+
+  TSS2_RC send(Bytes command, std::uint32_t code, TctiCall& call) {
+    ++control.commands;
+    const TSS2_RC failed = is_manager_ ? run_managed(std::move(command), code) : run(command);
+    call.answer_size = answer_.size();
+    return failed;
+  }
+
+  // What the client gets in place of `answer_`.
+  TSS2_RC distort(const TctiFault& fault) {
+    switch (fault.kind) {
+      case TctiFault::Kind::answer:
+        if (fault.value >> 16U != 0) return fault.value;
+        answer_ = answer_of(fault.value);
+        break;
+      case TctiFault::Kind::lose_answer:
+        if (fault.value >> 16U != 0) receive_fails_with_ = fault.value;
+        answer_ = answer_of(fault.value & 0xFFFFU);
+        break;
+      case TctiFault::Kind::cut:
+      case TctiFault::Kind::cut_neatly:
+        if (!answer_.empty()) answer_.resize(std::min<std::size_t>(fault.value, answer_.size() - 1));
+        if (fault.kind == TctiFault::Kind::cut_neatly) state_size(static_cast<std::uint32_t>(answer_.size()));
+        break;
+      case TctiFault::Kind::stretch:
+        answer_.resize(answer_.size() + fault.value);
+        break;
+      case TctiFault::Kind::garble:
+        if (fault.value < answer_.size()) answer_[fault.value] ^= 1U;
+        break;
+      case TctiFault::Kind::wrong_size:
+        state_size(fault.value);
+        break;
+      case TctiFault::Kind::wrong_tag:
+        if (answer_.size() > 1) answer_[1] ^= 3U;  // 0x8001, 0x8002
+        break;
+      case TctiFault::Kind::meanwhile:
+        break;
+    }
+    return TSS2_RC_SUCCESS;
+  }
+  void state_size(std::uint32_t size) {
+    if (answer_.size() >= 6) write_u32(answer_, 2, size);
+  }
 
   TSS2_RC exchange(const Bytes& command, Bytes& answer) {
     const auto* calls = reinterpret_cast<const TSS2_TCTI_CONTEXT_COMMON_V1*>(inner_);
@@ -279,6 +343,7 @@ class Shim {
   bool is_manager_;
   Bytes answer_;
   std::uint32_t last_code_ = 0;
+  TSS2_RC receive_fails_with_ = 0;
   std::map<std::uint32_t, Bytes> contexts_;
   std::uint32_t next_name_ = 0;
   static inline Bytes idle_;  // the other client's, whoever connects

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -111,19 +112,22 @@ TEST_F(LimitsTest, ServesOthersWhileSomeConnectionsSayNothing) {
 
 TEST_F(LimitsTest, ServesOthersWhileManyHeadersComeSlowly) {
   constexpr int kSlowClients = 48;
-  std::vector<int> slow;
-  for (int i = 0; i < kSlowClients; ++i) {
-    slow.push_back(connect_raw());
-    const std::string_view begin = "GET /healthz HTTP/1.1\r\nX-Slow: ";
-    EXPECT_EQ(send(slow.back(), begin.data(), begin.size(), MSG_NOSIGNAL), static_cast<ssize_t>(begin.size()));
-  }
+  std::array<int, kSlowClients> slow{};
+  std::atomic<int> connected{0};
   std::atomic<bool> is_over{false};
+  // From the first one on: connecting them all may take longer than the server waits for a byte.
   std::thread drip([&] {
     while (!is_over) {
-      for (const int fd : slow) (void)send(fd, "a", 1, MSG_NOSIGNAL);
+      for (int i = 0; i < connected; ++i) (void)send(slow[static_cast<std::size_t>(i)], "a", 1, MSG_NOSIGNAL);
       std::this_thread::sleep_for(std::chrono::milliseconds(500));
     }
   });
+  for (int& fd : slow) {
+    fd = connect_raw();
+    const std::string_view begin = "GET /healthz HTTP/1.1\r\nX-Slow: ";
+    EXPECT_EQ(send(fd, begin.data(), begin.size(), MSG_NOSIGNAL), static_cast<ssize_t>(begin.size()));
+    ++connected;
+  }
   EXPECT_EQ(call({"GET", authority_.origin() + "/healthz", {}, {}, {}}).status, 200);
   int held = 0;
   for (const int fd : slow) {

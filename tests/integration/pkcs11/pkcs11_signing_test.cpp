@@ -133,10 +133,10 @@ INSTANTIATE_TEST_SUITE_P(
                       Failure{"not_initialised", "C_SignInit", CKR_CRYPTOKI_NOT_INITIALIZED, Status::device_gone},
                       Failure{"logged_out", "C_SignInit", CKR_USER_NOT_LOGGED_IN, Status::device_gone},
                       Failure{"mechanism", "C_SignInit", CKR_MECHANISM_INVALID, Status::scheme_unsupported},
-                      Failure{"active", "C_SignInit", CKR_OPERATION_ACTIVE, Status::device_fault},
+                      Failure{"active", "C_SignInit", CKR_OPERATION_ACTIVE, Status::stale_key},
                       Failure{"too_small", "C_Sign", CKR_BUFFER_TOO_SMALL, Status::device_fault},
                       Failure{"memory", "C_Sign", CKR_HOST_MEMORY, Status::resource_exhausted},
-                      Failure{"vendor", "C_Sign", CKR_VENDOR_DEFINED | 7, Status::device_fault}),
+                      Failure{"vendor", "C_Sign", CKR_VENDOR_DEFINED | 7, Status::device_gone}),
     [](const auto& failure) { return std::string(failure.param.name); });
 
 TEST_F(Pkcs11Signing, that_has_a_wrong_length_is_a_fault_of_the_device) {

@@ -2,11 +2,11 @@
 #include "holdfast/session.hpp"
 
 #include "hal/fake/device.hpp"
-#include "src/registrar/registrar_frame.hpp"
 #include "src/signer/signer_core.hpp"
+#include "tests/integration/registrar/told_signer.hpp"
 #include "tests/support/authority_process.hpp"
 #include "tests/support/child_process.hpp"
-#include "tests/support/stub_signer.hpp"
+#include "tests/support/software_key.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -30,7 +30,6 @@ namespace holdfast::test {
 namespace {
 
 using namespace std::chrono_literals;
-using Kind = RegistrarFrame::Kind;
 using testing::HasSubstr;
 
 bool is_alive(pid_t process) {
@@ -69,34 +68,36 @@ class SilentListener {
   std::string url_;
 };
 
-// A signer that tells when it is asked.
-class ToldSigner final : public TypedSigner {
+/// A signer whose key has a twin: the seed itself, in the host's memory.
+class TwinSigner final : public TypedSigner, private SealedTaskOpener {
  public:
+  TwinSigner(TypedSigner& signer, std::span<const std::byte, 32> seed) : signer_(signer), key_(seed) {}
   Result<std::size_t> authorization(const TaskId& task, std::chrono::nanoseconds timeout, std::span<char> out,
                                     Freshness freshness) noexcept override {
-    return stub_.authorization(task, timeout, out, freshness);
+    return signer_.authorization(task, timeout, out, freshness);
   }
   Result<TaskRegistration> sign_task_registration(std::chrono::nanoseconds timeout) noexcept override {
-    signatures.fetch_add(1);
-    return stub_.sign_task_registration(timeout);
+    return signer_.sign_task_registration(timeout);
   }
-  void forget_headers() noexcept override {}
-  const RuntimeId& runtime_id() const noexcept override { return stub_.runtime_id(); }
-  const PublicKey& public_key() const noexcept override { return stub_.public_key(); }
-  std::atomic<int> signatures{0};
-  StubSigner& stub() { return stub_; }
+  void forget_headers() noexcept override { signer_.forget_headers(); }
+  SealedTaskOpener* sealed_tasks() noexcept override { return this; }
+  const RuntimeId& runtime_id() const noexcept override { return signer_.runtime_id(); }
+  const PublicKey& public_key() const noexcept override { return signer_.public_key(); }
 
  private:
-  StubSigner stub_;
+  Result<TaskId> open_sealed_task(std::string_view sealed, std::chrono::nanoseconds) noexcept override {
+    return TaskId::parse(key_.open_sealed(std::string(sealed)).value_or(""));
+  }
+  TypedSigner& signer_;
+  SoftwareKey key_;
 };
 
 /// An agent with a key on a fake token, registered with a real authority over https.
 class RegistrarProcessTest : public testing::Test {
  protected:
-  RegistrarProcessTest() {
-    hal::fake::Secret secret;
-    secret.fill(std::byte{7});
-    const PublicKey key = token_.put_key("agent", Scheme::ed25519, secret).value();
+  explicit RegistrarProcessTest(std::vector<std::string> authority = {}) : authority_(std::move(authority)) {
+    secret_.fill(std::byte{7});
+    const PublicKey key = token_.put_key("agent", Scheme::ed25519, secret_).value();
     options_.registrar.authority_url = authority_.url();
     options_.registrar.ca_file = authority_.certificate();
     options_.start_timeout = 60s;
@@ -111,6 +112,7 @@ class RegistrarProcessTest : public testing::Test {
   }
 
   AuthorityProcess authority_;
+  hal::fake::Secret secret_;
   hal::fake::FakeToken token_{hal::system_clock()};
   std::optional<hal::DevicePtr> device_;
   std::optional<SignerCore> signer_;
@@ -205,6 +207,38 @@ TEST_F(RegistrarProcessTest, OneThatHangsIsGivenUpAtTheDeadlineAndMayComeBack) {
   ASSERT_EQ(kill(registrar->process_id(), SIGCONT), 0);
   EXPECT_TRUE(registrar->register_task(*signer_, 60s))
       << "what it says of the requests given up is not taken for ours";
+}
+
+class SealedRegistrarProcess : public RegistrarProcessTest, public testing::WithParamInterface<const char*> {
+ protected:
+  SealedRegistrarProcess() : RegistrarProcessTest({"--answer", GetParam()}) {}
+};
+INSTANTIATE_TEST_SUITE_P(Spellings, SealedRegistrarProcess, testing::Values("encrypted_task_id", "encryptedTaskId"));
+
+TEST_P(SealedRegistrarProcess, AnAnswerIsOpenedOnTheHostsSide) {
+  auto registrar = RegistrarProcess::start(options_);
+  ASSERT_TRUE(registrar);
+  TwinSigner signer(*signer_, secret_);
+  const auto task = registrar->register_task(signer, 60s);
+  ASSERT_TRUE(task) << task.error().detail.view();
+  const auto other = registrar->register_task(signer, 60s);
+  ASSERT_TRUE(other) << "nothing of the first exchange is left";
+  EXPECT_NE(task->view(), other->view());
+  // The authority knows it: a header for it is good.
+  std::array<char, kMaxAuthorizationSize> out{};
+  EXPECT_TRUE(signer.authorization(*task, 60s, out, Freshness::reuse));
+  EXPECT_EQ(registrar->state(), RegistrarProcessState::running);
+}
+
+TEST_P(SealedRegistrarProcess, WithoutATwinItIsToldAsWithoutAProcess) {
+  auto registrar = RegistrarProcess::start(options_);
+  ASSERT_TRUE(registrar);
+  const auto carried = registrar->register_task(*signer_, 60s);
+  const auto own = Registrar::create(options_.registrar)->register_task(*signer_, 60s);
+  ASSERT_EQ(carried.status(), Status::sealed_answer);
+  EXPECT_EQ(carried.error().detail.view(), own.error().detail.view());
+  EXPECT_EQ(carried.error().layer, own.error().layer);
+  EXPECT_EQ(registrar->state(), RegistrarProcessState::running);
 }
 
 class LoneRegistrarProcess : public testing::Test {
@@ -303,111 +337,6 @@ TEST_F(LoneRegistrarProcess, AHostsSandboxThatRefusesIsTold) {
   const auto registrar = RegistrarProcess::start(options_);
   ASSERT_EQ(registrar.status(), Status::permission_denied);
   EXPECT_EQ(registrar.error().detail.view(), "the host's own sandbox refused");
-}
-
-/// A child that says what a case lets it say.
-class HostileRegistrar : public testing::Test {
- protected:
-  using Play = std::function<void(int socket, std::uint32_t exchange)>;
-
-  Result<TaskId> against(const Play& play, std::chrono::milliseconds timeout = 30s) {
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) throw std::runtime_error("no socket");
-    auto registrar = RegistrarProcess::attach(pair[0]).value();
-    std::thread child([&play, socket = pair[1]] {
-      RegistrarFrameBytes bytes;
-      const ssize_t size = recv(socket, bytes.data(), bytes.size(), 0);
-      const auto request = read_frame(std::span(bytes).first(static_cast<std::size_t>(std::max<ssize_t>(size, 0))));
-      if (request) play(socket, request->exchange);
-    });
-    auto outcome = registrar.register_task(signer_, timeout);
-    is_gone_ = registrar.state() == RegistrarProcessState::gone;
-    child.join();
-    close(pair[1]);
-    return outcome;
-  }
-  static void say(int socket, const RegistrarFrame& frame) {
-    RegistrarFrameBytes bytes;
-    const auto packet = write_frame(frame, bytes);
-    (void)send(socket, packet.data(), packet.size(), MSG_NOSIGNAL);
-  }
-
-  ToldSigner signer_;
-  bool is_gone_ = false;
-};
-
-TEST_F(HostileRegistrar, IsPutDownForWhatIsNoFrame) {
-  for (const std::string& noise :
-       {std::string(1, '\0'), std::string("\xff\xff\xff\xff\xff"), std::string(5, '\7'), std::string(4096, 'x')}) {
-    const auto task =
-        against([&](int socket, std::uint32_t) { (void)send(socket, noise.data(), noise.size(), MSG_NOSIGNAL); });
-    EXPECT_EQ(task.status(), Status::authority_unavailable);
-    EXPECT_TRUE(is_gone_);
-  }
-}
-
-TEST_F(HostileRegistrar, IsPutDownForATaskIdThatIsNone) {
-  for (const char* id : {"", ".", "..", "a:b", "a/b"}) {
-    const auto task = against([&](int socket, std::uint32_t exchange) {
-      RegistrarFrame frame{.kind = Kind::task, .exchange = exchange};
-      frame.id = std::string_view(id);
-      say(socket, frame);
-    });
-    EXPECT_EQ(task.status(), Status::authority_unavailable) << id;
-    EXPECT_TRUE(is_gone_);
-  }
-}
-
-TEST_F(HostileRegistrar, GetsNoMoreSignaturesThanARegistrationCanUse) {
-  const auto task = against([](int socket, std::uint32_t exchange) {
-    for (int i = 0; i < 20; ++i) say(socket, {.kind = Kind::signature_wanted, .exchange = exchange});
-  });
-  EXPECT_EQ(task.status(), Status::authority_unavailable);
-  EXPECT_EQ(signer_.signatures.load(), 10);
-}
-
-TEST_F(HostileRegistrar, IsPutDownForWhatIsTheHostsToSay) {
-  for (const Kind kind : {Kind::ready, Kind::task_wanted, Kind::signature, Kind::signing_failed}) {
-    const auto task = against([&](int socket, std::uint32_t exchange) {
-      RegistrarFrame frame{.kind = kind, .exchange = exchange};
-      say(socket, frame);
-    });
-    EXPECT_EQ(task.status(), Status::authority_unavailable);
-    EXPECT_TRUE(is_gone_);
-  }
-}
-
-TEST_F(HostileRegistrar, AnswersOfAnotherExchangeAreNotTaken) {
-  const auto late = against([](int socket, std::uint32_t exchange) {
-    RegistrarFrame frame{.kind = Kind::task, .exchange = exchange - 1};
-    frame.id = std::string_view("task-of-before");
-    say(socket, frame);
-    frame.exchange = exchange;
-    frame.id = std::string_view("task-now");
-    say(socket, frame);
-  });
-  ASSERT_TRUE(late);
-  EXPECT_EQ(late->view(), "task-now");
-  const auto early = against([](int socket, std::uint32_t exchange) {
-    say(socket, {.kind = Kind::signature_wanted, .exchange = exchange + 1});
-  });
-  EXPECT_EQ(early.status(), Status::authority_unavailable);
-}
-
-TEST_F(HostileRegistrar, AFloodOfLateFramesEnds) {
-  const auto task = against([](int socket, std::uint32_t exchange) {
-    for (int i = 0; i < 1000; ++i) say(socket, {.kind = Kind::signature_wanted, .exchange = exchange - 1});
-  });
-  EXPECT_EQ(task.status(), Status::authority_unavailable);
-  EXPECT_TRUE(is_gone_);
-}
-
-TEST_F(HostileRegistrar, SilenceEndsAtTheDeadline) {
-  std::promise<void> over;
-  const auto done = over.get_future();
-  const auto task = against([&](int, std::uint32_t) { (void)done.wait_for(300ms); }, 100ms);
-  EXPECT_EQ(task.status(), Status::deadline_exceeded);
-  EXPECT_FALSE(is_gone_);
 }
 
 TEST(AttachedRegistrar, NeedsASocketOfItsKind) {

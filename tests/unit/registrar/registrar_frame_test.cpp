@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <errno.h>
+
 #include <cstring>
 #include <random>
 #include <string>
@@ -26,10 +28,12 @@ std::vector<std::byte> packet(const RegistrarFrame& frame) {
 std::vector<RegistrarFrame> one_of_each() {
   std::vector<RegistrarFrame> frames;
   for (const Kind kind : {Kind::ready, Kind::task_wanted, Kind::signature_wanted, Kind::signature,
-                          Kind::signing_failed, Kind::task, Kind::failed}) {
+                          Kind::signing_failed, Kind::task, Kind::failed, Kind::sealed_task}) {
     RegistrarFrame frame{.kind = kind, .exchange = 0x01020304};
     frame.time_left = std::chrono::milliseconds(29'750);
     frame.id.append(std::string(kMaxIdentifierSize, 'i'));
+    frame.opens_sealed = true;
+    frame.sealed.append(std::string(kMaxSealedTaskSize, 'b'));
     frame.registration.timestamp = std::string_view("2026-04-20T00:00:00Z");
     frame.registration.signature.append(std::string(kSignatureTextSize, 's'));
     frame.error = failure(Status::authority_unavailable, Layer::http, "asking the authority");
@@ -49,10 +53,14 @@ TEST(RegistrarFrame, ComesBackAsItWent) {
     switch (frame.kind) {
       case Kind::task_wanted:
         EXPECT_EQ(read->time_left, frame.time_left);
+        EXPECT_TRUE(read->opens_sealed);
         EXPECT_EQ(read->id, frame.id);
         break;
       case Kind::task:
         EXPECT_EQ(read->id, frame.id);
+        break;
+      case Kind::sealed_task:
+        EXPECT_EQ(read->sealed, frame.sealed);
         break;
       case Kind::signature:
         EXPECT_EQ(read->registration.timestamp, frame.registration.timestamp);
@@ -103,6 +111,20 @@ TEST(RegistrarFrame, WithATextLongerThanItsMemberIsRefused) {
   const auto size = static_cast<std::uint16_t>(kMaxIdentifierSize + 1);
   std::memcpy(bytes.data() + 5, &size, sizeof size);
   EXPECT_FALSE(read_frame(bytes));
+
+  bytes.assign(5 + 2 + kMaxSealedTaskSize + 1, std::byte{'b'});
+  bytes[0] = static_cast<std::byte>(Kind::sealed_task);
+  const auto sealed_size = static_cast<std::uint16_t>(kMaxSealedTaskSize + 1);
+  std::memcpy(bytes.data() + 5, &sealed_size, sizeof sealed_size);
+  EXPECT_FALSE(read_frame(bytes));
+}
+
+TEST(RegistrarFrame, WithAFlagThatIsNeitherYesNorNoIsRefused) {
+  RegistrarFrame frame{.kind = Kind::task_wanted};
+  auto bytes = packet(frame);
+  EXPECT_FALSE(read_frame(bytes)->opens_sealed);
+  bytes[5 + 8] = std::byte{2};
+  EXPECT_FALSE(read_frame(bytes));
 }
 
 TEST(RegistrarFrame, CarriesNoErrorThatIsNotARegistrars) {
@@ -141,7 +163,7 @@ TEST(RegistrarFrame, NoiseIsHarmless) {
   for (int i = 0; i < 20'000; ++i) {
     std::vector<std::byte> bytes(random() % 64);
     for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
-    if (!bytes.empty()) bytes[0] = static_cast<std::byte>(random() % 8);
+    if (!bytes.empty()) bytes[0] = static_cast<std::byte>(random() % 10);
     const auto read = read_frame(bytes);
     if (read) {
       EXPECT_GE(bytes.size(), 5U);
@@ -170,7 +192,8 @@ TEST(ErrorTexts, KnowWhatTheRegistrarSays) {
   EXPECT_EQ(text_of_number(255), nullptr);
   EXPECT_EQ(number_of_text(nullptr), 0);
   EXPECT_EQ(native_name_of(Layer::http, UINT64_MAX), nullptr);
-  EXPECT_EQ(native_name_of(Layer::system, 13), nullptr);
+  EXPECT_STREQ(native_name_of(Layer::system, EACCES), "EACCES");
+  EXPECT_EQ(native_name_of(Layer::core, 13), nullptr);
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 #include "tools/holdfast/access_token.hpp"
 
 #include "hal/terminal_prompt.hpp"
-
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/terminal_run.hpp"
 

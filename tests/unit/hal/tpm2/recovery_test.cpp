@@ -25,9 +25,10 @@ const std::vector<Code> kCodes{
 
 // What a TPM answers; every other code of it leads to no rung. (What a TCTI answers breaks the connection, whatever
 // it is: tpm2_transport_test.)
-const std::set<std::string> kReset{"TPM2_RC_INITIALIZE", "TPM2_RC_NV_UNAVAILABLE"};
+const std::set<std::string> kReset{"TPM2_RC_INITIALIZE", "TPM2_RC_NV_UNAVAILABLE", "TPM2_RC_REBOOT"};
 const std::set<std::string> kWait{"TPM2_RC_CONTEXT_GAP", "TPM2_RC_OBJECT_MEMORY",   "TPM2_RC_SESSION_MEMORY",
-                                  "TPM2_RC_MEMORY",      "TPM2_RC_SESSION_HANDLES", "TPM2_RC_OBJECT_HANDLES"};
+                                  "TPM2_RC_MEMORY",      "TPM2_RC_SESSION_HANDLES", "TPM2_RC_OBJECT_HANDLES",
+                                  "TPM2_RC_NV_SPACE"};
 
 TEST(Tpm2Recovery, EveryCodeOfTheTpmGoesToItsRung) {
   for (const Code& code : kCodes) {
