@@ -99,8 +99,8 @@ constexpr int kAlways[] = {
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(close), SCMP_SYS(fcntl), SCMP_SYS(exit),
     SCMP_SYS(exit_group), SCMP_SYS(tgkill),
     // the heap of those libraries that use one
-    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(munlock), SCMP_SYS(munlockall),
-    SCMP_SYS(getrandom)};
+    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mlock), SCMP_SYS(munlock),
+    SCMP_SYS(munlockall), SCMP_SYS(getrandom)};
 // SoftHSM looks at its files before every signature; a recovery looks at the folders above the PIN's record. Which
 // files may be opened: Landlock.
 constexpr int kForPkcs11[] = {SCMP_SYS(openat),  SCMP_SYS(newfstatat), SCMP_SYS(fstat),
