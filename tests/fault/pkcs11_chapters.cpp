@@ -76,7 +76,7 @@ class Browse final : public Chapter {
     switch (step) {
       case 0:
         backend = HOLDFAST_TRY(hal::backend_for(options.uri));
-        HOLDFAST_TRY(backend->list_tokens(options, tokens));
+        (void)HOLDFAST_TRY(backend->list_tokens(options, tokens));
         return {};
       case 1:
         options.uri = "pkcs11:token=agents";
@@ -87,7 +87,7 @@ class Browse final : public Chapter {
         HOLDFAST_TRY(device_->describe_token());
         return {};
       default:
-        HOLDFAST_TRY(device_->key_inventory()->list(keys));
+        (void)HOLDFAST_TRY(device_->key_inventory()->list(keys));
         return {};
     }
   }

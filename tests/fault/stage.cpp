@@ -116,7 +116,7 @@ class Provisioning final : public OnDevice {
         HOLDFAST_TRY(device_->export_probe()->try_export(spec.scheme, kNoDeadline));
         return {};
       default:
-        HOLDFAST_TRY(device_->key_inventory()->list(keys));
+        (void)HOLDFAST_TRY(device_->key_inventory()->list(keys));
         return {};
     }
   }

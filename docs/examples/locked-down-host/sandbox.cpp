@@ -125,13 +125,13 @@ bool add_rules(scmp_filter_ctx filter, const SandboxOptions& options) {
   }
   if (options.unix_sockets) {
     add(SCMP_SYS(connect));
-    is_made =
-        is_made && seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX)) == 0;
+    const scmp_arg_cmp of_unix{.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_UNIX, .datum_b = 0};
+    is_made = is_made && seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &of_unix) == 0;
   }
   // Memory, but never to run.
   for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
-    is_made =
-        is_made && seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
+    const scmp_arg_cmp not_executable{.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0};
+    is_made = is_made && seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &not_executable) == 0;
   }
   for (const int call : kDeadly) {
     is_made = is_made && seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, call, 0) == 0;
