@@ -62,6 +62,8 @@ TEST_F(AuthorityRecovery, KilledInTheMiddleOfARegistration) {
   for (int i = 0; i < 2; ++i) {
     // Stopped, so that the request is under way for certain when it dies.
     ASSERT_EQ(kill(authority_->pid(), SIGSTOP), 0);
+    siginfo_t stopped{};
+    ASSERT_EQ(waitid(P_PID, static_cast<id_t>(authority_->pid()), &stopped, WSTOPPED), 0);
     const std::uint64_t before = signer_->counters().signatures;
     Error answer;
     std::thread caller([&] { answer = register_task(20s); });

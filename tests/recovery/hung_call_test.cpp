@@ -76,8 +76,8 @@ TEST_F(HungCall, WithEverySessionHungTheOthersReturnInTimeAndThenGoOn) {
   WorkingSigner signer(uri(), [](SignerOptions& options) { options.sessions = 2; });
   hang(signer, 2);
   EXPECT_ASKED(signer.ask(50ms), deadline_exceeded);
-  EXPECT_ASKED(signer.ask(60s), ok);  // as soon as the two sessions are given up
-  EXPECT_EQ(signer.counters().abandoned_calls, 2U);
+  EXPECT_ASKED(signer.ask(60s), ok);  // as soon as one of the two sessions is given up
+  await([&] { return signer.counters().abandoned_calls == 2; });
   EXPECT_ASKED(signer.ask(10s), ok);
   const std::int64_t sessions = shim_control().open_sessions();
   let_go();
