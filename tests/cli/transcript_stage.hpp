@@ -27,9 +27,9 @@ struct Outcome {
 /// `$BEARER` (a running authority's base URL, verification URL, certificate and bearer file), `$ORIGIN` and `$READY`
 /// (its origin and ready file), `$SEALED`, `$SEALED_CA`, `$SEALED_BEARER` (one that answers sealed), `$SCRIPTED` (the
 /// base of scripted_authority.cpp's URLs), `$TPM`, `$KEY` and `$EK_CA` (the TCTI of a running swtpm, the URI of a key
-/// in it, and the certificates of who certified it), `$PAST_CLOCK` (a library to preload, with which a program's clock
-/// stands in 2019) and `$TRACED_CALLS` (tests/docs/traced_calls). In their output these texts and the folder are
-/// written as their names.
+/// in it, and the certificates of who certified it), `$PAST_CLOCK` (a library to preload, with which a program's
+/// clock stands in 2019) and `$TRACED_CALLS` (tests/docs/traced_calls). In their output these texts and the folder
+/// are written as their names.
 class Stage {
  public:
   /// Makes ready what `needs` names (softhsm, swtpm, authority, sealed-authority, scripted-authority, unsanitized, or
