@@ -237,15 +237,24 @@ TEST_F(Pkcs11Governor, a_pad_is_asked_again_after_a_pause_only) {
 // Each a process of its own, with the module of its own, let go at the same moment.
 TEST_F(Pkcs11Governor, of_a_hundred_processes_one_sends_the_wrong_pin) {
   hsm_.write_pin("0000-wrong");
+  constexpr int kSentWhatItShouldNot = 254;
   const Endings endings = run_crowd(100, [this] {
     const Status status = open(shimmed()).status();
-    // What it sent, and whether it should have.
-    const std::uint64_t sent = logins();
-    if (status == Status::pin_incorrect) return sent == 1 ? 1 : 3;
-    return status == Status::pin_refused_before && sent == 0 ? 0 : 2;
+    const std::uint64_t allowed = status == Status::pin_incorrect ? 1 : 0;
+    return logins() == allowed ? static_cast<int>(status) : kSentWhatItShouldNot;
   });
-  EXPECT_EQ(endings[1], 1) << "processes whose C_Login reached the token";
-  EXPECT_EQ(endings[0], 99);
+  EXPECT_EQ(endings[kSentWhatItShouldNot], 0);
+  EXPECT_EQ(endings[static_cast<std::size_t>(Status::pin_incorrect)], 1)
+      << "processes whose C_Login reached the token";
+  // SoftHSM truncates the token's file when it notes the refused login in it, before it takes the file's lock: a
+  // process that looks at that moment finds no token, or one that cannot be read (seen in 1 run of 20). It has sent
+  // nothing either.
+  int others = 0;
+  for (const Status status : {Status::pin_refused_before, Status::token_not_found, Status::device_gone}) {
+    others += endings[static_cast<std::size_t>(status)];
+  }
+  EXPECT_EQ(others, 99) << ::testing::PrintToString(endings);
+  EXPECT_GT(endings[static_cast<std::size_t>(Status::pin_refused_before)], 50);
 }
 
 }  // namespace
