@@ -42,7 +42,7 @@ class Tpm2SignProcess final : public Peer {
 
   void sign(const PeerDigest& digest) override {
     std::ofstream(tpm_.folder().file("digest"), std::ios::binary)
-        .write(reinterpret_cast<const char*>(digest.data()), digest.size());
+        .write(reinterpret_cast<const char*>(digest.data()), static_cast<std::streamsize>(digest.size()));
     std::vector<char*> argv;
     for (std::string& argument : arguments_) argv.push_back(argument.data());
     argv.push_back(nullptr);
