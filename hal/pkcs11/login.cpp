@@ -107,8 +107,9 @@ Result<void> Login::prepare(const PinSource& source, const CK_TOKEN_INFO& token)
   }
   // Before a person is asked for something that would not be used.
   HOLDFAST_TRY(check_user_pin_flags(token));
-  if (const auto kind = known_kind(source))
+  if (const auto kind = known_kind(source)) {
     HOLDFAST_TRY(governor_.check(owner_of(token, PinOwner::Role::user), *kind));
+  }
   FixedText<96> what{"PIN for token '"};
   append_printable(what, field(token.label));
   what.append("'");

@@ -55,8 +55,9 @@ Result<MadeKey> KeyImport::import_key(const KeySpec& spec, const SecretBytes& pr
       HOLDFAST_TRY(device_.root().resolve(0, device_.pinned_root(), deadline));
       const LoadedObject& root = device_.root().object();
       const auto point = root.public_area.point();
-      if (!point)
+      if (!point) {
         return failure(Status::device_fault, Layer::tpm2, kImporting).about("the storage root has no point");
+      }
       const Duplicate duplicate =
           HOLDFAST_TRY(Duplicate::make(private_key, public_key, device_.auth_value(), *point));
       const WrappedKey wrapped = HOLDFAST_TRY(send_import(device_.connection(), root, duplicate, deadline));

@@ -160,8 +160,9 @@ Result<PolicyVerdict> judge_policy(Connection& tpm, const PublicArea& area, cons
                                    const PcrBinding& named, BootTime deadline) noexcept {
   PolicyVerdict verdict;
   if (!area.has_policy()) {
-    if (!named.empty())
+    if (!named.empty()) {
       verdict.refusal = refusal("its URI binds it to PCRs, and the key is bound to none", kOtherKey);
+    }
     return verdict;
   }
   verdict.policy = spelt;

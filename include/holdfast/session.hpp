@@ -41,6 +41,7 @@ struct Authorization {
 
   [[nodiscard]] const char* data() const noexcept { return value.data(); }
   [[nodiscard]] std::size_t size() const noexcept { return value.size(); }
+  // NOLINTNEXTLINE(google-explicit-constructor): it is handed to whatever takes a header's value
   operator std::string_view() const noexcept { return value; }
 };
 

@@ -74,8 +74,9 @@ Result<SessionOptions> read(const holdfast_session_options& given) {
   options.pin_source = text_or_empty(given.pin_source);
   options.module_path = text_or_empty(given.module_path);
   options.expected_key = HOLDFAST_TRY(holdfast::c_api::optional_key(given.expected_public_key));
-  if (given.minimum_profile != 0)
+  if (given.minimum_profile != 0) {
     options.minimum_profile = KeyProfile{static_cast<std::uint8_t>(given.minimum_profile)};
+  }
   options.max_age = std::chrono::seconds(given.max_age_s);
   options.allow_unready = (given.flags & HOLDFAST_SESSION_ALLOWS_UNREADY) != 0;
   options.registers_tasks = (given.flags & HOLDFAST_SESSION_REGISTERS_NO_TASKS) == 0;
@@ -286,8 +287,9 @@ holdfast_status holdfast_session_account(holdfast_session* session, holdfast_acc
                                          holdfast_error* out_error) {
   const Outcome outcome(out_error);
   if (!outcome.is_usable()) return HOLDFAST_INVALID_ARGUMENT;
-  if (!has_known_size(out_account))
+  if (!has_known_size(out_account)) {
     return outcome.bad_argument(kReading, "out_account is null or of an unknown size");
+  }
   *out_account = HOLDFAST_ACCOUNT_INIT;
   if (session == nullptr) return outcome.bad_argument(kReading, kNullSession);
   const Result<const Identity*> identity = identity_of(session->session);

@@ -12,7 +12,6 @@
 #include <new>
 #include <utility>
 
-using holdfast::Error;
 using holdfast::Freshness;
 using holdfast::KeyProfile;
 using holdfast::Layer;
@@ -130,8 +129,9 @@ holdfast_status holdfast_signer_authorization(holdfast_signer* signer, const cha
   if (!outcome.is_usable()) return HOLDFAST_INVALID_ARGUMENT;
   if (signer == nullptr) return outcome.bad_argument(kAuthorizing, kNullSigner);
   if (task_id == nullptr) return outcome.bad_argument(kAuthorizing, "task_id is null");
-  if ((flags & ~std::uint32_t{HOLDFAST_FRESH}) != 0)
+  if ((flags & ~std::uint32_t{HOLDFAST_FRESH}) != 0) {
     return outcome.bad_argument(kAuthorizing, "an unknown flag is set");
+  }
   if (!value.is_usable()) return outcome.bad_argument(kAuthorizing, "out_value or out_value_size is null");
   const Result<std::size_t> written = authorize(signer->signer, task_id, flags, timeout_ms, value);
   if (written) value.finish(*written);

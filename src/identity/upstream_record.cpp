@@ -54,8 +54,9 @@ Result<SoftwareKey> key_of(const WantedMember& member) {
   const char* end = nullptr;
   const int code = sodium_base642bin(reinterpret_cast<unsigned char*>(der.storage({}).data()), der.capacity(),
                                      text.data(), text.size(), nullptr, &size, &end, sodium_base64_VARIANT_ORIGINAL);
-  if (code != 0 || end != text.data() + text.size())
+  if (code != 0 || end != text.data() + text.size()) {
     return refusal("agent_private_key is not standard base64, or cut");
+  }
   der.set_size(size);
   return read_pkcs8(der.reveal({}));
 }

@@ -35,10 +35,10 @@ Error shred_failure(int code, const std::string& path, std::string_view why) {
 
 // The variable's text where the kernel put it for this process; nothing of it is left for /proc/self/environ.
 void wipe_variable(const std::string& name) {
-  char* value = ::getenv(name.c_str());
+  char* value = ::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): the tool has no other thread yet
   if (value == nullptr) return;
   ::explicit_bzero(value, ::strlen(value));
-  ::unsetenv(name.c_str());
+  ::unsetenv(name.c_str());  // NOLINT(concurrency-mt-unsafe)
 }
 
 bool overwrite(int fd, off_t size) {
