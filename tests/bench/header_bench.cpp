@@ -146,8 +146,8 @@ void measure(const BenchToken& token, Scheme scheme, std::size_t rounds) {
                        {"raw x2", on_threads(2, raw_calls_on_a_thread), block},
                        {"fresh x1", on_threads(1, fresh), block},
                        {"fresh x2", on_threads(2, fresh), block},
-                       {"reused x1", on_threads(1, reused), 20 * kReusedBlock},
-                       {"reused x2", on_threads(2, reused), 20 * kReusedBlock}},
+                       {"reused x1", on_threads(1, reused), 200 * kReusedBlock},
+                       {"reused x2", on_threads(2, reused), 200 * kReusedBlock}},
                       std::max<std::size_t>(rounds / 4, 10));
 
   std::printf("\n### %s on SoftHSM, %zu rounds\n\n", scheme == Scheme::ed25519 ? "Ed25519" : "ES256", rounds);

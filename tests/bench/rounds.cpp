@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/rounds.hpp"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <algorithm>
 #include <barrier>
 #include <chrono>
@@ -70,18 +73,34 @@ double time_once(std::size_t n, const std::function<void(std::size_t)>& body) {
   return since(start);
 }
 
+namespace {
+
+// Left to itself the scheduler wakes a thread beside the one that woke it, and a block is over before it moves one of
+// them: what two threads can do would then be measured on one core.
+void stay_on(unsigned cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu % std::max(1U, std::thread::hardware_concurrency()), &set);
+  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
+}  // namespace
+
 double time_threads(unsigned threads, std::size_t n, const std::function<void(std::size_t)>& body) {
   // Each thread takes its own times: the one that starts them may itself be waiting for a core.
   std::barrier begin(threads);
   std::vector<std::pair<Steady::time_point, Steady::time_point>> times(threads);
   std::vector<std::thread> workers;
+  unsigned cpu = 0;
   for (auto& time : times) {
-    workers.emplace_back([&, n] {
+    workers.emplace_back([&, n, cpu] {
+      stay_on(cpu);
       begin.arrive_and_wait();
       time.first = Steady::now();
       body(n / threads);
       time.second = Steady::now();
     });
+    ++cpu;
   }
   for (std::thread& worker : workers) worker.join();
   auto first = times[0].first;
