@@ -181,7 +181,10 @@ Result<void> Device::begin(Visit& visit, BootTime deadline) noexcept {
   if (attached_.load(std::memory_order_acquire) != module_->generation()) {
     return failure(Status::device_gone, Layer::pkcs11, "using a token").about("the module was reset");
   }
-  visit.session_ = HOLDFAST_TRY(visit.lease_->session());
+  // A session that had to be opened anew: what the module says of that leads to a rung as it does while signing.
+  const auto session = visit.lease_->session();
+  if (!session) return for_recovery(session.error());
+  visit.session_ = *session;
   return {};
 }
 

@@ -4,8 +4,10 @@
 #include "holdfast/result.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace holdfast::fault {
 
@@ -23,6 +25,8 @@ class Chapter {
   virtual void set_up() = 0;
   /// Runs one step, the first is 0. One that failed may be run again: that is "the next call".
   virtual Result<void> run(std::size_t step) = 0;
+  /// True if the signer's ladder runs the step: what is lost in it is found again within the call.
+  [[nodiscard]] virtual bool climbs(std::size_t) const { return false; }
   /// Gives everything back that the steps took.
   virtual void close() = 0;
   /// What is wrong with what the steps left, given the error of the step that failed, if one did; empty if nothing
@@ -31,6 +35,24 @@ class Chapter {
 
  protected:
   Chapter() = default;
+};
+
+/// Where in the recorded run a call was made.
+enum class Moment : std::uint8_t {
+  step,     ///< in a step that fails with the call
+  climb,    ///< in a step that the ladder runs
+  closing,  ///< while everything was given back
+};
+
+/// The moments of calls, while a chapter is recorded.
+class Moments {
+ public:
+  /// `calls`: how many there were until now, all since the last time in `moment`.
+  void pass(std::size_t calls, Moment moment) { moments_.resize(calls, moment); }
+  [[nodiscard]] Moment of(std::size_t call) const { return moments_.at(call); }
+
+ private:
+  std::vector<Moment> moments_;
 };
 
 /// "remedies that are acceptable after this fault"

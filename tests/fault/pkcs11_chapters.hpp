@@ -14,6 +14,7 @@ class TokenStage final : public Stage {
   TokenStage();
 
   void put_up(State state) override;
+  void lose() override { test::shim_control().lose(); }
   [[nodiscard]] std::size_t objects() const override;
   [[nodiscard]] std::size_t objects_of_a_key() const override { return 2; }
   [[nodiscard]] hal::KeySpec new_key() const override { return {Scheme::ed25519, "agent", {}}; }

@@ -129,6 +129,56 @@ bool is_one_of(std::string_view function, std::initializer_list<std::string_view
   return std::ranges::find(names, function) != names.end();
 }
 
+RemedySet cured_or_told(unsigned long code) {
+  const bool is_shortage = is_one_of_codes(code, {CKR_HOST_MEMORY, CKR_DEVICE_MEMORY, CKR_SESSION_COUNT});
+  return is_in(code, kLost) || is_shortage ? RemedySet(Remedy::none) : remedy_of(code);
+}
+
+// Nothing is repeated: each failure is its caller's to judge.
+RemedySet remedies_in_step(std::string_view chapter, std::string_view function, unsigned long code) {
+  const RemedySet plain = remedy_of(code);
+  // A module that cannot be initialised needs a person.
+  if (function == "C_Initialize") return Remedy::ask_person;
+  // A slot that cannot be read is passed over; it may have been the one that is meant.
+  if (function == "C_GetTokenInfo") return plain | Remedy::none | Remedy::ask_person | Remedy::reconnect;
+  if (function == "C_GetAttributeValue") {
+    // `none`: while it is looked whether a removed key is gone.
+    if (is_in(code, kLost)) return plain | Remedy::none;
+    return kAnyRemedy;
+  }
+  if (function == "C_GenerateKeyPair" && (is_in(code, kAboutTheTemplate) || is_in(code, kAboutTheCurve))) {
+    return plain | Remedy::none;
+  }
+  // Whether a disposable key is gone could not be seen, so it is said to be there.
+  if (chapter == "provision" && function.starts_with("C_FindObjects")) return plain | Remedy::stop;
+  // A token that cannot copy leaves the copy untried: the other ways to export are what is asked about. One that is
+  // not there any more may be met by the next call, if it says so again.
+  if (function == "C_CopyObject") return plain | Remedy::none;
+  if (is_one_of(function, {"C_CreateObject", "C_SetAttributeValue", "C_WrapKey"})) {
+    // An attempt to export that did not work is what is hoped for, unless nothing was there to try it on.
+    return is_in(code, kNobodyThere) ? plain : plain | Remedy::none;
+  }
+  // Whatever it was: a disposable key is still there.
+  if (function == "C_DestroyObject" && chapter == "provision") return Remedy::stop;
+  // While opening for use. Not at C_Login: an unexplained answer there may be a refused PIN, which no reset helps.
+  if (function == "C_OpenSession" && is_unexplained(code) && chapter != "init") return Remedy::reconnect;
+  if (function.starts_with("C_FindObjects") && is_unexplained(code)) return plain | Remedy::reconnect;
+  return plain;
+}
+
+// The signer's ladder (design.md §6) finds again, resets and waits until the call's deadline, and in virtual time
+// there is enough of that: whatever one fault takes away is back before the caller hears of it. Heard is what no rung
+// helps against.
+RemedySet remedies_in_climb(std::string_view function, unsigned long code) {
+  // The PIN may have been judged: it is not tried again, whatever the code (§6: the first refusal latches).
+  if (function == "C_Login") return may_have_judged_pin(code) ? remedy_of(code) : cured_or_told(code);
+  // A module that is back already and cannot be initialised yet, a slot that cannot be read yet: the next rung.
+  if (function == "C_Initialize") return Remedy::none;
+  if (function == "C_GetTokenInfo") return remedy_of(code) | Remedy::none;
+  if (function == "C_GetAttributeValue" && !is_in(code, kLost)) return kAnyRemedy;
+  return is_unexplained(code) ? Remedy::none : cured_or_told(code);
+}
+
 }  // namespace
 
 std::span<const NativeCode> cryptoki_codes() {
@@ -159,61 +209,26 @@ std::string code_text(unsigned long code) {
   return text.data();
 }
 
-RemedySet remedies_for(std::string_view chapter, const test::ShimCall& call, const test::ShimFault& fault) {
+RemedySet remedies_for(std::string_view chapter, Moment moment, const test::ShimCall& call,
+                       const test::ShimFault& fault) {
   const std::string_view function = call.function;
-  // A delay is nobody's fault.
-  if (fault.kind == Kind::meanwhile) return Remedy::none;
+  // A delay is nobody's fault; but who is in the middle of the ladder when the deadline has passed climbs on in the
+  // next call.
+  if (fault.kind == Kind::meanwhile) {
+    return moment == Moment::climb ? Remedy::none | Remedy::wait | RemedySet(Remedy::reconnect) : Remedy::none;
+  }
   // Lies are believed where nothing can be known, refused where it can, and never end in a wrong header.
   if (fault.kind == Kind::length || fault.kind == Kind::garble) return kAnyRemedy;
-  const unsigned long code = fault.value;
-  const RemedySet plain = remedy_of(code);
-  if (code == CKR_OK) return plain;
-
+  if (fault.value == CKR_OK) return remedy_of(CKR_OK);
   // On the way out, or asked for a description only: nothing depends on the answer.
-  if (is_one_of(function, {"C_Finalize", "C_CloseSession", "C_Logout", "C_GetInfo", "C_GetMechanismInfo"})) {
+  if (moment == Moment::closing ||
+      is_one_of(function, {"C_Finalize", "C_CloseSession", "C_Logout", "C_GetInfo", "C_GetMechanismInfo"})) {
     return Remedy::none;
   }
-  // While opening, a module that cannot be initialised needs a person; while recovering, patience.
-  if (function == "C_Initialize")
-    return chapter == "recover" && call.nth > 1 ? Remedy::reconnect : Remedy::ask_person;
-  // A slot that cannot be read is passed over; it may have been the one that is meant.
-  if (function == "C_GetTokenInfo") return plain | Remedy::none | Remedy::ask_person | Remedy::reconnect;
-  if (function == "C_GetAttributeValue") {
-    // `none`: while it is looked whether a removed key is gone.
-    if (is_in(code, kLost)) return plain | Remedy::none;
-    return kAnyRemedy;
-  }
-  if (function == "C_GenerateKeyPair" && (is_in(code, kAboutTheTemplate) || is_in(code, kAboutTheCurve))) {
-    return plain | Remedy::none;
-  }
-  // Whether a disposable key is gone could not be seen, so it is said to be there.
-  if (chapter == "provision" && function.starts_with("C_FindObjects")) return plain | Remedy::stop;
-  if (is_one_of(function, {"C_CopyObject", "C_CreateObject", "C_SetAttributeValue", "C_WrapKey"})) {
-    // An attempt to export that did not work is what is hoped for, unless nothing was there to try it on.
-    return is_in(code, kNobodyThere) ? plain : plain | Remedy::none;
-  }
-  // Whatever it was: a disposable key is still there.
-  if (function == "C_DestroyObject" && chapter == "provision") return Remedy::stop;
-  // The signer's ladder cures these within the call's deadline, so the caller hears nothing (design.md §5): the key
-  // is found again, the connection made anew, or a shortage waited for.
-  const bool is_shortage = is_one_of_codes(code, {CKR_HOST_MEMORY, CKR_DEVICE_MEMORY, CKR_SESSION_COUNT});
-  if (is_one_of(function, {"C_SignInit", "C_Sign"}) && (is_in(code, kLost) || is_unexplained(code) || is_shortage)) {
-    return chapter == "recover" && is_in(code, kLost) ? plain | Remedy::none : Remedy::none;
-  }
-  // While opening for use. Not at C_Login: an unexplained answer there may be a refused PIN, which no reset helps.
-  if (function == "C_OpenSession" && is_unexplained(code) && chapter != "init") return Remedy::reconnect;
-  const bool is_reset = chapter == "recover" && call.nth > 2;
-  // A reset that does not find the token goes on.
-  if (function == "C_GetSlotList" && is_reset && is_unexplained(code)) return Remedy::reconnect;
-  // The search after a reset is a rung of the ladder; the one before it, or a listing, is not repeated by anybody.
-  if (function.starts_with("C_FindObjects")) {
-    const bool is_cured = is_in(code, kLost) || is_unexplained(code) || is_shortage;
-    if (is_reset && is_cured) return plain | Remedy::none;
-    if (is_unexplained(code)) return plain | Remedy::reconnect;
-  }
   // The module says so, too, when the PIN is wrong and somebody is logged in; it is not sent again to find out.
-  if (function == "C_Login" && code == CKR_USER_ALREADY_LOGGED_IN) return kAnyRemedy;
-  return plain;
+  if (function == "C_Login" && fault.value == CKR_USER_ALREADY_LOGGED_IN) return kAnyRemedy;
+  return moment == Moment::climb ? remedies_in_climb(function, fault.value)
+                                 : remedies_in_step(chapter, function, fault.value);
 }
 
 bool may_have_judged_pin(unsigned long code) {

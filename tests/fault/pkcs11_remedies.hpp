@@ -23,9 +23,9 @@ struct NativeCode {
 
 [[nodiscard]] std::string code_text(unsigned long code);
 
-/// What should be done about `fault` in `call` of `chapter`: written from the standard's words and design.md §5, not
-/// from the table in hal/pkcs11/errors.cpp.
-[[nodiscard]] RemedySet remedies_for(std::string_view chapter, const test::ShimCall& call,
+/// What should be done about `fault` in `call` of `chapter`, made at `moment`: written from the standard's words and
+/// design.md §5, not from the table in hal/pkcs11/errors.cpp.
+[[nodiscard]] RemedySet remedies_for(std::string_view chapter, Moment moment, const test::ShimCall& call,
                                      const test::ShimFault& fault);
 
 /// True if the token may have judged the PIN before it answered `code` to C_Login.

@@ -60,9 +60,11 @@ bool hands_something_out(std::string_view function) {
   return std::ranges::find(kFunctions, function) != std::ranges::end(kFunctions);
 }
 
-// While it gives back, what the fault keeps is the module's.
-bool keeps_open(const test::ShimCall& call, const test::ShimFault& fault) {
+// While it gives back, what the fault keeps is the module's; and the handle of a session whose opening nobody was told
+// of is known to nobody. (Where opening itself fails, the module is finalised, which closes it.)
+bool keeps_open(const test::ShimCall& call, Moment moment, const test::ShimFault& fault) {
   const std::string_view function = call.function;
+  if (function == "C_OpenSession") return moment == Moment::climb && fault.kind == Kind::lose_answer;
   return fault.kind == Kind::answer && (function == "C_CloseSession" || function == "C_Finalize");
 }
 
@@ -89,8 +91,10 @@ class Pkcs11Walk : public testing::TestWithParam<const char*> {
       const auto done = chapter_->run(step);
       std::array<char, 512> text{};
       ASSERT_TRUE(done.has_value()) << "step " << step << ": " << write_message(done.error(), text);
+      moments_.pass(shim.recorded(), chapter_->climbs(step) ? Moment::climb : Moment::step);
     }
     chapter_->close();
+    moments_.pass(shim.recorded(), Moment::closing);
     shim.record(false);
     ASSERT_LT(shim.recorded(), 4096U);
     for (std::size_t i = 0; i < shim.recorded(); ++i) recorded_.push_back(shim.recorded_at(i));
@@ -99,16 +103,16 @@ class Pkcs11Walk : public testing::TestWithParam<const char*> {
     ASSERT_EQ(instrument_.open_at_end(), "");
   }
 
-  void add(const test::ShimCall& call, const char* kind, const test::ShimFault& fault) {
+  void add(const test::ShimCall& call, Moment moment, const char* kind, const test::ShimFault& fault) {
     Trial trial;
     trial.name = std::string(chapter_->name()) + ":" + call.function + ":" + std::to_string(call.nth) + ":" + kind +
                  ":" + code_text(fault.value);
-    trial.remedies = remedies_for(chapter_->name(), call, fault);
+    trial.remedies = remedies_for(chapter_->name(), moment, call, fault);
     // What follows in "init" is another C_InitToken, which gives the token new PINs and new counts.
     trial.may_have_judged_pin = chapter_->name() != "init" && std::string_view(call.function) == "C_Login" &&
                                 (fault.kind == Kind::answer || fault.kind == Kind::lose_answer) &&
                                 may_have_judged_pin(fault.value);
-    trial.keeps_open = keeps_open(call, fault);
+    trial.keeps_open = keeps_open(call, moment, fault);
     trial.is_a_lie = fault.kind == Kind::length || fault.kind == Kind::garble ||
                      (fault.kind == Kind::answer && fault.value == CKR_OK);
     trial.arm = [call, fault] { test::shim_control().strike(call.function, call.nth, fault); };
@@ -121,22 +125,24 @@ class Pkcs11Walk : public testing::TestWithParam<const char*> {
     std::set<std::string_view> functions;
     std::size_t lying = 0;
     std::size_t beyond = 0;
-    for (const test::ShimCall& call : recorded_) {
+    for (std::size_t i = 0; i < recorded_.size(); ++i) {
+      const test::ShimCall& call = recorded_[i];
+      const Moment moment = moments_.of(i);
       functions.insert(call.function);
       for (const NativeCode& code : codes) {
         // A module that says it is finalised and is not cannot be told from one that somebody else has initialised.
         if (code.value == CKR_OK && std::string_view(call.function) == "C_Finalize") {
           ++beyond;
         } else {
-          add(call, "answer", {Kind::answer, code.value});
+          add(call, moment, "answer", {Kind::answer, code.value});
         }
       }
-      for (const unsigned long code : kLost) add(call, "lose", {Kind::lose_answer, code});
+      for (const unsigned long code : kLost) add(call, moment, "lose", {Kind::lose_answer, code});
       if (hands_something_out(call.function)) {
         ++lying;
-        for (const Lie& lie : lies) add(call, lie.name, {lie.kind, lie.value});
+        for (const Lie& lie : lies) add(call, moment, lie.name, {lie.kind, lie.value});
       }
-      add(call, "delay", {Kind::meanwhile, 0, pass_an_hour, &stage_->clock()});
+      add(call, moment, "delay", {Kind::meanwhile, 0, pass_an_hour, &stage_->clock()});
     }
     const std::size_t computed =
         recorded_.size() * (codes.size() + std::size(kLost) + 1) - beyond + lying * lies.size();
@@ -160,6 +166,7 @@ class Pkcs11Walk : public testing::TestWithParam<const char*> {
   std::unique_ptr<Chapter> chapter_;
   ShimInstrument instrument_;
   std::vector<test::ShimCall> recorded_;
+  Moments moments_;
   std::vector<Trial> trials_;
 };
 

@@ -28,7 +28,8 @@ class OnDevice : public Chapter {
   void close() override { device_.reset(); }
   Result<void> run(std::size_t step) final {
     // What the hint says: a connection that broke is made anew.
-    if (step > 0 && std::exchange(is_to_reconnect_, false)) HOLDFAST_TRY(device_->reset(kNoDeadline));
+    if (step > 0 && !climbs(step) && std::exchange(is_to_reconnect_, false))
+      HOLDFAST_TRY(device_->reset(kNoDeadline));
     const auto done = run_step(step);
     is_to_reconnect_ = done.status() == Status::device_gone || done.status() == Status::device_fault;
     return done;
@@ -132,6 +133,11 @@ class Signing final : public OnDevice {
       : OnDevice(stage, Stage::State::key, DeviceAccess::sign), recovers_(recovers) {}
   std::string_view name() const override { return recovers_ ? "recover" : "sign"; }
   std::size_t steps() const override { return recovers_ ? 5 : 4; }
+  bool climbs(std::size_t step) const override { return step >= 2; }
+  void set_up() override {
+    OnDevice::set_up();
+    is_lost_ = false;
+  }
   void close() override {
     core_.reset();
     OnDevice::close();
@@ -148,7 +154,7 @@ class Signing final : public OnDevice {
       core_.emplace(*device_, stage_.clock(), HOLDFAST_TRY(SignerCore::prepare(*device_, stage_.clock(), settings)));
       return {};
     }
-    if (recovers_ && step == 3) return device_->reset(kNoDeadline);
+    if (recovers_ && step == 3 && !std::exchange(is_lost_, true)) stage_.lose();
     return step + 1 == steps() ? sign_registration() : sign_header();
   }
   std::size_t expected_keys() const override { return 1; }
@@ -181,6 +187,7 @@ class Signing final : public OnDevice {
   }
 
   bool recovers_;
+  bool is_lost_ = false;
   std::optional<SignerCore> core_;
 };
 

@@ -21,6 +21,8 @@ class Stage {
   Stage& operator=(const Stage&) = delete;
 
   virtual void put_up(State state) = 0;
+  /// The connection to the device is lost, and comes back with a new one only.
+  virtual void lose() = 0;
   /// How many objects or files of keys there are.
   [[nodiscard]] virtual std::size_t objects() const = 0;
   [[nodiscard]] virtual std::size_t objects_of_a_key() const = 0;
@@ -48,7 +50,8 @@ class Stage {
 
 /// Opens for provisioning, makes a key, describes it, tries to export another one, lists.
 [[nodiscard]] std::unique_ptr<Chapter> provisioning(Stage& stage);
-/// Opens for signing, signs a header and a task registration; if it `recovers`, with a reset in between.
+/// Opens for signing, signs a header and a task registration; if it `recovers`, loses the device in between and
+/// signs again, up the signer's ladder.
 [[nodiscard]] std::unique_ptr<Chapter> signing(Stage& stage, bool recovers);
 /// Opens for provisioning, finds the key and removes it.
 [[nodiscard]] std::unique_ptr<Chapter> removal(Stage& stage);

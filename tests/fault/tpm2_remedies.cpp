@@ -50,6 +50,9 @@ constexpr std::uint32_t kNotLoaded[] = {
     TPM2_RC_REFERENCE_S3, TPM2_RC_REFERENCE_S4, TPM2_RC_REFERENCE_S5, TPM2_RC_REFERENCE_S6,
 };
 constexpr std::uint32_t kLost[] = {TPM2_RC_INITIALIZE, TPM2_RC_REBOOT, TPM2_RC_NV_UNAVAILABLE};
+// Somebody else has the slots, the sessions or the memory.
+constexpr std::uint32_t kFull[] = {TPM2_RC_CONTEXT_GAP, TPM2_RC_OBJECT_MEMORY,   TPM2_RC_SESSION_MEMORY,
+                                   TPM2_RC_MEMORY,      TPM2_RC_SESSION_HANDLES, TPM2_RC_OBJECT_HANDLES};
 constexpr std::uint32_t kForAPerson[] = {
     TPM2_RC_DISABLED,  TPM2_RC_PCR,        TPM2_RC_PCR_CHANGED,      TPM2_RC_AUTH_UNAVAILABLE,
     TPM2_RC_NV_LOCKED, TPM2_RC_NV_DEFINED, TPM2_RC_NV_AUTHORIZATION, TPM2_RC_ATTRIBUTES,
@@ -149,32 +152,36 @@ std::string command_name(std::uint32_t code) {
   }
 }
 
-RemedySet remedies_for(std::string_view chapter, const test::TctiCall& call, const test::TctiFault& fault) {
-  if (fault.kind == Kind::meanwhile) return Remedy::none;
+RemedySet remedies_for(Moment moment, const test::TctiCall& call, const test::TctiFault& fault) {
+  // A delay is nobody's fault; but who is in the middle of the ladder when the deadline has passed climbs on in the
+  // next call.
+  if (fault.kind == Kind::meanwhile) {
+    return moment == Moment::climb ? Remedy::none | Remedy::wait | RemedySet(Remedy::reconnect) : Remedy::none;
+  }
   // A garbled answer is one that nobody can read: no header comes of it, and whatever is said is said.
   if (fault.kind != Kind::answer && fault.kind != Kind::lose_answer) return kAnyRemedy;
+  if (moment == Moment::closing) return Remedy::none;
   // "Once more" after it was done: what it was done with may be used up.
   if (fault.kind == Kind::lose_answer && is_in(fault.value, kOnceMore)) return kAnyRemedy;
   const RemedySet plain = remedy_of(fault.value);
-  // While signing, a key that is not there is found again; a second time it is for the caller to do.
-  const bool signs = chapter.starts_with("sign") || chapter.starts_with("recover");
-  const bool is_away =
-      is_in(fault.value, kLost) || is_in(fault.value, kNotLoaded) || base_of(fault.value) == TPM2_RC_HANDLE;
-  if (signs && is_away && call.code != TPM2_CC_FlushContext) return plain | Remedy::none | Remedy::reconnect;
+  const bool is_away = plain.contains(Remedy::reconnect) || base_of(fault.value) == TPM2_RC_HANDLE;
+  // The signer's ladder (design.md §6) finds again, connects anew and waits until the call's deadline: whatever one
+  // fault takes away is back before the caller hears of it.
+  const bool is_cured = moment == Moment::climb && (is_away || is_in(fault.value, kFull));
   switch (call.code) {
     // Giving back: nobody is told, but a connection that broke is noticed by what comes next.
     case TPM2_CC_FlushContext:
-      return Remedy::none | Remedy::reconnect;
+      return is_cured ? RemedySet(Remedy::none) : Remedy::none | Remedy::reconnect;
     // Whether there is something at a handle, and whether it is what is looked for: if not, another way is taken.
     case TPM2_CC_ReadPublic:
-      return plain | Remedy::none | Remedy::reconnect;
+      return is_cured ? RemedySet(Remedy::none) : plain | Remedy::none | Remedy::reconnect;
     // An attempt to export that did not work is what is hoped for.
     case TPM2_CC_Duplicate:
     case TPM2_CC_ECDH_ZGen:
     case TPM2_CC_Unseal:
       return is_from_tcti(fault.value) || fault.value == TPM2_RC_CANCELED ? plain : Remedy::none;
     default:
-      return plain;
+      return is_cured ? RemedySet(Remedy::none) : plain;
   }
 }
 

@@ -26,10 +26,9 @@ struct TpmCode {
 /// "Sign" for 0x15d; the number, where it has no name here.
 [[nodiscard]] std::string command_name(std::uint32_t code);
 
-/// What should be done about `fault` at `call` of `chapter`: written from the specification's words and design.md §5,
-/// not from the table in hal/tpm2/errors.cpp.
-[[nodiscard]] RemedySet remedies_for(std::string_view chapter, const test::TctiCall& call,
-                                     const test::TctiFault& fault);
+/// What should be done about `fault` at `call`, made at `moment`: written from the specification's words and
+/// design.md §5, not from the table in hal/tpm2/errors.cpp.
+[[nodiscard]] RemedySet remedies_for(Moment moment, const test::TctiCall& call, const test::TctiFault& fault);
 
 /// True if the TPM may have judged an auth value before it gave this answer.
 [[nodiscard]] bool may_have_judged_auth(const test::TctiFault& fault);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/fault/tpm2_stage.hpp"
 
+#include <dlfcn.h>
+
 #include <filesystem>
 #include <stdexcept>
 
@@ -12,6 +14,11 @@ constexpr std::uint32_t kHandle = 0x81000020;
 constexpr const char* kHandleText = "0x81000020";
 
 }  // namespace
+
+test::TctiShimControl& tcti_shim() {
+  static void* library = dlopen(HOLDFAST_TEST_TCTI_SHIM, RTLD_NOW | RTLD_LOCAL);
+  return *reinterpret_cast<test::GetTctiShimControl>(dlsym(library, "holdfast_tcti_shim_control"))();
+}
 
 TpmStage::TpmStage(Keeps keeps) : keeps_(keeps), file_(tpm_.folder().file("agent.pem")) {
   if (keeps_ == Keeps::persistent) return;

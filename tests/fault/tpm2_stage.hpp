@@ -3,8 +3,12 @@
 
 #include "tests/fault/stage.hpp"
 #include "tests/support/swtpm.hpp"
+#include "tests/support/tcti_shim.hpp"
 
 namespace holdfast::fault {
+
+/// What stands between the back end and swtpm.
+[[nodiscard]] test::TctiShimControl& tcti_shim();
 
 /// A swtpm behind the TCTI shim; the key is in a file and has an auth value, or is persistent and has none.
 class TpmStage final : public Stage {
@@ -13,6 +17,7 @@ class TpmStage final : public Stage {
   explicit TpmStage(Keeps keeps);
 
   void put_up(State state) override;
+  void lose() override { tcti_shim().lose_connection(); }
   [[nodiscard]] std::size_t objects() const override;
   [[nodiscard]] std::size_t objects_of_a_key() const override { return 1; }
   [[nodiscard]] hal::KeySpec new_key() const override { return {Scheme::es256, "", {}}; }

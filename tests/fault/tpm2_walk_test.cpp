@@ -7,8 +7,6 @@
 
 #include <gtest/gtest.h>
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <array>
 #include <set>
@@ -18,19 +16,14 @@ namespace {
 
 using Kind = test::TctiFault::Kind;
 
-test::TctiShimControl& shim() {
-  static void* library = dlopen(HOLDFAST_TEST_TCTI_SHIM, RTLD_NOW | RTLD_LOCAL);
-  return *reinterpret_cast<test::GetTctiShimControl>(dlsym(library, "holdfast_tcti_shim_control"))();
-}
-
 class TpmInstrument final : public Instrument {
  public:
   explicit TpmInstrument(const TpmStage& stage) : stage_(stage) {}
-  void begin() override { shim().begin_count(); }
-  std::uint64_t struck() const override { return shim().struck; }
-  std::uint64_t calls() const override { return shim().commands; }
+  void begin() override { tcti_shim().begin_count(); }
+  std::uint64_t struck() const override { return tcti_shim().struck; }
+  std::uint64_t calls() const override { return tcti_shim().commands; }
   std::uint64_t pins_sent() const override {
-    const auto known = std::span(shim().recorded).first(shim().recorded_count);
+    const auto known = std::span(tcti_shim().recorded).first(tcti_shim().recorded_count);
     return static_cast<std::uint64_t>(std::ranges::count(known, 0x15DU, &test::TctiCall::code));  // TPM2_CC_Sign
   }
   std::string open_at_end() override {
@@ -96,32 +89,35 @@ class Tpm2Walk : public testing::TestWithParam<Way> {
     for (int i = 0; i < 2; ++i) {
       chapter_->set_up();
       instrument_->begin();
+      moments_ = {};
       for (std::size_t step = 0; step < chapter_->steps(); ++step) {
         const auto done = chapter_->run(step);
         ASSERT_TRUE(done.has_value()) << "step " << step << ": " << test::told(done.error());
+        moments_.pass(tcti_shim().recorded_count, chapter_->climbs(step) ? Moment::climb : Moment::step);
       }
       chapter_->close();
+      moments_.pass(tcti_shim().recorded_count, Moment::closing);
     }
-    ASSERT_LT(shim().recorded_count, shim().recorded.size());
-    recorded_.assign(shim().recorded.begin(),
-                     shim().recorded.begin() + static_cast<std::ptrdiff_t>(shim().recorded_count));
+    ASSERT_LT(tcti_shim().recorded_count, tcti_shim().recorded.size());
+    recorded_.assign(tcti_shim().recorded.begin(),
+                     tcti_shim().recorded.begin() + static_cast<std::ptrdiff_t>(tcti_shim().recorded_count));
     ASSERT_EQ(chapter_->leftovers(nullptr), "");
     ASSERT_EQ(instrument_->open_at_end(), "");
   }
 
-  void add(const test::TctiCall& call, const char* kind, const test::TctiFault& fault) {
+  void add(const test::TctiCall& call, Moment moment, const char* kind, const test::TctiFault& fault) {
     std::array<char, 16> value{};
     std::snprintf(value.data(), value.size(), "0x%x", fault.value);
     Trial trial;
     trial.name = std::string(GetParam().chapter) + ":" + command_name(call.code) + ":" + std::to_string(call.nth) +
                  ":" + kind + ":" + value.data();
-    trial.remedies = remedies_for(GetParam().chapter, call, fault);
+    trial.remedies = remedies_for(moment, call, fault);
     trial.may_have_judged_pin = call.code == 0x15D && may_have_judged_auth(fault);
     trial.keeps_open = keeps_in_tpm(call, fault);
     trial.arm = [call, fault] {
-      shim().fault = fault;
-      shim().strike_code = call.code;
-      shim().strike_nth = call.nth;
+      tcti_shim().fault = fault;
+      tcti_shim().strike_code = call.code;
+      tcti_shim().strike_nth = call.nth;
     };
     trials_.push_back(std::move(trial));
   }
@@ -132,18 +128,20 @@ class Tpm2Walk : public testing::TestWithParam<Way> {
     const std::vector<TpmCode>& lost = tpm_codes_of_each_kind();
     std::set<std::uint32_t> commands;
     std::size_t bytes = 0;
-    for (const test::TctiCall& call : recorded_) {
+    for (std::size_t i = 0; i < recorded_.size(); ++i) {
+      const test::TctiCall& call = recorded_[i];
+      const Moment moment = moments_.of(i);
       commands.insert(call.code);
-      for (const TpmCode& code : codes) add(call, "answer", {Kind::answer, code.value});
-      for (const TpmCode& code : lost) add(call, "lose", {Kind::lose_answer, code.value});
-      for (const Lie& lie : kLies) add(call, lie.name, {lie.kind, lie.value});
+      for (const TpmCode& code : codes) add(call, moment, "answer", {Kind::answer, code.value});
+      for (const TpmCode& code : lost) add(call, moment, "lose", {Kind::lose_answer, code.value});
+      for (const Lie& lie : kLies) add(call, moment, lie.name, {lie.kind, lie.value});
       const std::size_t turned = std::min(garbled, call.answer_size);
       bytes += turned;
-      for (std::size_t i = 0; i < turned; ++i) {
-        const std::size_t at = i * call.answer_size / turned;
-        add(call, "garble", {Kind::garble, static_cast<std::uint32_t>(at)});
+      for (std::size_t turn = 0; turn < turned; ++turn) {
+        const std::size_t at = turn * call.answer_size / turned;
+        add(call, moment, "garble", {Kind::garble, static_cast<std::uint32_t>(at)});
       }
-      add(call, "delay", {Kind::meanwhile, 0, pass_an_hour, &stage_->clock()});
+      add(call, moment, "delay", {Kind::meanwhile, 0, pass_an_hour, &stage_->clock()});
     }
     const std::size_t computed = recorded_.size() * (codes.size() + lost.size() + std::size(kLies) + 1) + bytes;
     ASSERT_EQ(trials_.size(), computed);
@@ -167,6 +165,7 @@ class Tpm2Walk : public testing::TestWithParam<Way> {
   std::unique_ptr<TpmInstrument> instrument_;
   std::unique_ptr<Chapter> chapter_;
   std::vector<test::TctiCall> recorded_;
+  Moments moments_;
   std::vector<Trial> trials_;
 };
 

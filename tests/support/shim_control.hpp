@@ -43,7 +43,10 @@ struct ShimControl {
   void (*fail)(const char* function, std::uint64_t nth, unsigned long code);
   /// The same with any fault.
   void (*strike)(const char* function, std::uint64_t nth, const ShimFault& fault);
-  void (*clear_faults)();
+  void (*clear_faults)();  ///< and what was lost is back
+  /// From now on every call answers CKR_DEVICE_REMOVED without reaching the module, until C_Finalize did: a token
+  /// that only a reset brings back.
+  void (*lose)();
   std::uint64_t (*struck)();  ///< faults that struck since `clear_faults`
   /// Notes every call from now on (at most 4096), or no longer.
   void (*record)(bool is_on);

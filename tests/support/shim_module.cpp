@@ -36,6 +36,7 @@ struct State {
   std::array<Fault, kFunctionCount> faults{};
   std::atomic<std::uint64_t> overlaps{0};
   std::atomic<std::uint64_t> struck{0};
+  std::atomic<bool> is_lost{false};
   std::atomic<std::int64_t> open_sessions{0};
   std::atomic<std::int64_t> sessions_at_end{0};
   std::atomic<std::int64_t> initialised{0};
@@ -210,7 +211,11 @@ struct Shim {
   }
   template <typename Native, typename... Arguments>
   static CK_RV counted(Function function, Native native, Arguments... arguments) noexcept {
-    if (function == Function::C_Finalize) g_state.sessions_at_end.store(g_state.open_sessions.load());
+    if (g_state.is_lost.load() && function != Function::C_Finalize) return CKR_DEVICE_REMOVED;
+    if (function == Function::C_Finalize) {
+      // What was open on a lost token went with it.
+      g_state.sessions_at_end.store(g_state.is_lost.exchange(false) ? 0 : g_state.open_sessions.load());
+    }
     const CK_RV code = run(function, native, arguments...);
     if (code == CKR_OK && function == Function::C_OpenSession) g_state.open_sessions.fetch_add(1);
     if (code == CKR_OK && function == Function::C_CloseSession) g_state.open_sessions.fetch_sub(1);
@@ -267,11 +272,13 @@ constexpr ShimControl kControl{
     .clear_faults =
         []() {
           g_state.struck.store(0);
+          g_state.is_lost.store(false);
           for (Fault& fault : g_state.faults) {
             fault.left.store(0);
             fault.is_always.store(false);
           }
         },
+    .lose = []() { g_state.is_lost.store(true); },
     .struck = []() -> std::uint64_t { return g_state.struck.load(); },
     .record =
         [](bool is_on) {

@@ -174,7 +174,8 @@ class Shim {
     const TctiFault fault = control.fault;
     if (fault.kind == TctiFault::Kind::meanwhile) fault.meanwhile(fault.context);
     if (fault.kind != TctiFault::Kind::answer) {
-      if (const TSS2_RC failed = send(std::move(command), code, call); failed != 0) return failed;
+      const TSS2_RC failed = send(std::move(command), code, call);
+      if (failed != 0 && fault.kind != TctiFault::Kind::lose_answer) return failed;
     }
     return distort(fault);
   }
@@ -206,6 +207,10 @@ class Shim {
   }
 
   TSS2_RC send(Bytes command, std::uint32_t code, TctiCall& call) {
+    if (number_ <= control.lost_connections) {
+      answer_.clear();
+      return TSS2_TCTI_RC_IO_ERROR;
+    }
     ++control.commands;
     const TSS2_RC failed = is_manager_ ? run_managed(std::move(command), code) : run(command);
     call.answer_size = answer_.size();
@@ -339,6 +344,7 @@ class Shim {
     return TSS2_RC_SUCCESS;
   }
 
+  const std::uint32_t number_ = ++control.connections;
   TSS2_TCTI_CONTEXT* inner_;
   bool is_manager_;
   Bytes answer_;
