@@ -134,7 +134,8 @@ Status code_status(CK_RV code) noexcept {
 }
 
 Error native_failure(CK_RV code, const char* doing) noexcept {
-  return native_failure(code, code_status(code), doing);
+  const Status status = code_status(code);
+  return native_failure(code, status != Status::ok ? status : Status::device_fault, doing);
 }
 
 Error native_failure(CK_RV code, Status status, const char* doing) noexcept {

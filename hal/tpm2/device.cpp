@@ -111,6 +111,7 @@ void Device::close() noexcept {
     if (is_left_behind_) return;
     drop_all_keys();
     root_.release();
+    if (connection_.is_usable()) flush_strays();
     connection_.close();
   }
   salt_.reset();

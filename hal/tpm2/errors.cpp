@@ -211,7 +211,9 @@ const Row* row_of(ResponseCode code) noexcept {
     const auto found = std::ranges::find(rows, base, &Row::code);
     return found != rows.end() ? &*found : nullptr;
   };
-  return is_from_tpm(code) ? find_in(kTpmRows) : find_in(kSoftwareRows);
+  const Row* row = is_from_tpm(code) ? find_in(kTpmRows) : find_in(kSoftwareRows);
+  // Success is one number. Another one of which nothing but the low bits is left says something else.
+  return row != nullptr && row->status == Status::ok && code != TPM2_RC_SUCCESS ? nullptr : row;
 }
 
 template <std::size_t Capacity>
@@ -263,7 +265,8 @@ Status code_status(ResponseCode code) noexcept {
 }
 
 Error native_failure(ResponseCode code, const char* doing) noexcept {
-  return native_failure(code, code_status(code), doing);
+  const Status status = code_status(code);
+  return native_failure(code, status != Status::ok ? status : Status::device_fault, doing);
 }
 
 Error native_failure(ResponseCode code, Status status, const char* doing) noexcept {

@@ -80,13 +80,14 @@ void Device::stray(const LoadedObject& object) noexcept {
 }
 
 // Where no resource manager cleans up behind a broken connection, what we had may still be there: it is ours if it
-// has our object's name.
+// has our object's name. What could not be asked about is asked about next time.
 void Device::flush_strays() noexcept {
   for (LoadedObject& object : strays_) {
     if (object.handle == 0) continue;
     const auto now = read_public(connection_, object.handle, kNoDeadline);
+    if (!now && !is_lost_handle(static_cast<ResponseCode>(now.error().native))) continue;
     if (now && now->name == object.name) connection_.flush(object.handle);
-    object = {};
+    if (connection_.is_usable()) object = {};
   }
 }
 

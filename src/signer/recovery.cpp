@@ -18,6 +18,13 @@ bool is_absence(Status status) noexcept {
          status == Status::module_unusable;
 }
 
+// A failure that says `ok` would open every rung: a device that says so misbehaves.
+Error told(const Error& failed) noexcept {
+  Error error = failed;
+  if (error.status == Status::ok) error.status = Status::device_fault;
+  return error;
+}
+
 const char* doing_on(Rung rung) noexcept {
   switch (rung) {
     case Rung::find:
@@ -69,7 +76,9 @@ Rung next_rung(Rung rung, Status outcome) noexcept {
 Result<Recovery::Ascent> Recovery::climb(hal::KeyHandle used, const Error& failed, Trial& trial,
                                          hal::BootTime deadline) noexcept {
   // At once and past any climber: a wrong signature is not made good by somebody else's new handle.
-  if (used.generation != 0 && next_rung(Rung::use, failed.status) == Rung::stop) return failed;
+  if (const Error error = told(failed); used.generation != 0 && next_rung(Rung::use, error.status) == Rung::stop) {
+    return error;
+  }
   if (!climbing_.take(clock_, deadline)) return waited_in_vain();
   const hal::KeyHandle current = handle();
   Result<Ascent> result = Ascent::taken_over;
@@ -137,7 +146,7 @@ Status Recovery::find(hal::BootTime deadline) noexcept {
 
 Status Recovery::prove(Trial& trial) noexcept {
   if (const auto used = trial.use(found_); !used) {
-    last_ = used.error();
+    last_ = told(used.error());
     return last_.status;
   }
   proven_at_ = clock_.boot();
@@ -169,8 +178,8 @@ bool Recovery::wait(hal::BootTime deadline) noexcept {
 
 Status Recovery::note(const Error& failed) noexcept {
   failures_.fetch_add(1, std::memory_order_relaxed);
-  last_ = failed;
-  return failed.status;
+  last_ = told(failed);
+  return last_.status;
 }
 
 void Recovery::stand_on(Rung rung) noexcept {

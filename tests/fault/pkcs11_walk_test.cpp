@@ -60,8 +60,8 @@ bool hands_something_out(std::string_view function) {
   return std::ranges::find(kFunctions, function) != std::ranges::end(kFunctions);
 }
 
-// While it gives back, what the fault keeps is the module's; and the handle of a session whose opening nobody was told
-// of is known to nobody. (Where opening itself fails, the module is finalised, which closes it.)
+// While it gives back, what the fault keeps is the module's; and the handle of a session whose opening nobody was
+// told of is known to nobody. (Where opening itself fails, the module is finalised, which closes it.)
 bool keeps_open(const test::ShimCall& call, Moment moment, const test::ShimFault& fault) {
   const std::string_view function = call.function;
   if (function == "C_OpenSession") return moment == Moment::climb && fault.kind == Kind::lose_answer;
@@ -130,8 +130,10 @@ class Pkcs11Walk : public testing::TestWithParam<const char*> {
       const Moment moment = moments_.of(i);
       functions.insert(call.function);
       for (const NativeCode& code : codes) {
-        // A module that says it is finalised and is not cannot be told from one that somebody else has initialised.
-        if (code.value == CKR_OK && std::string_view(call.function) == "C_Finalize") {
+        // A module that says it is finalised, or was never initialised, and is cannot be told from one that somebody
+        // else has initialised.
+        if ((code.value == CKR_OK || code.value == CKR_CRYPTOKI_NOT_INITIALIZED) &&
+            std::string_view(call.function) == "C_Finalize") {
           ++beyond;
         } else {
           add(call, moment, "answer", {Kind::answer, code.value});

@@ -163,8 +163,10 @@ RemedySet remedies_for(Moment moment, const test::TctiCall& call, const test::Tc
   if (moment == Moment::closing) return Remedy::none;
   // "Once more" after it was done: what it was done with may be used up.
   if (fault.kind == Kind::lose_answer && is_in(fault.value, kOnceMore)) return kAnyRemedy;
-  const RemedySet plain = remedy_of(fault.value);
-  const bool is_away = plain.contains(Remedy::reconnect) || base_of(fault.value) == TPM2_RC_HANDLE;
+  // Nothing has the handle: it was never right, or the TPM was reset since.
+  const bool is_handle = !is_from_tcti(fault.value) && base_of(fault.value) == TPM2_RC_HANDLE;
+  const RemedySet plain = is_handle ? remedy_of(fault.value) | Remedy::reconnect : remedy_of(fault.value);
+  const bool is_away = plain.contains(Remedy::reconnect);
   // The signer's ladder (design.md §6) finds again, connects anew and waits until the call's deadline: whatever one
   // fault takes away is back before the caller hears of it.
   const bool is_cured = moment == Moment::climb && (is_away || is_in(fault.value, kFull));

@@ -134,6 +134,14 @@ TEST_F(RecoveryLadder, AStaleHandleCostsOneFindAndNoReset) {
   EXPECT_EQ(core_->counters().resets, 0U);
 }
 
+TEST_F(RecoveryLadder, AnErrorThatSaysOkIsNoSignature) {
+  token_.script().fail(Call::sign, 1, of(Status::ok));
+  const Answer answer = ask(10s);
+  EXPECT_EQ(answer.status(), Status::device_fault);
+  EXPECT_EQ(answer.header, "");
+  EXPECT_TRUE(is_valid(ask(10s), kVectorTime));
+}
+
 TEST_F(RecoveryLadder, ADeadConnectionIsFoundDeadBeforeItIsReset) {
   token_.bring_back(TokenReturn::needs_reset);
   const std::uint64_t before = finds();

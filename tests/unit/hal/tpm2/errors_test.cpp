@@ -49,6 +49,10 @@ TEST(Tpm2Errors, EveryNumberIsAnsweredWithoutHarm) {
       EXPECT_FALSE(error.detail.empty());
     }
   }
+  // A bit turned in a success is none: an error that says `ok` would pass for one on its way up.
+  for (ResponseCode bit = 1; bit != 0; bit <<= 1U)
+    EXPECT_NE(native_failure(bit, "testing").status, Status::ok) << bit;
+  EXPECT_NE(native_failure(TPM2_RC_SUCCESS, "testing").status, Status::ok);
   EXPECT_EQ(code_name(0xFFFFFFFF), nullptr);
   EXPECT_EQ(code_status(0xFFFFFFFF), Status::device_fault);
 }
