@@ -221,6 +221,8 @@ Result<FoundKey> Device::find(BootTime deadline) noexcept {
 
 Result<KeyHandle> Device::find_key(const KeySelector& selector, BootTime deadline) noexcept {
   return visit(deadline, [&]() noexcept -> Result<KeyHandle> {
+    // Whoever signs comes here to use the key, which is over: the TPM is left alone.
+    if (!can_write() && refusal_.status != Status::ok) return refusal_;
     // Out of the TPM before the same key comes in again; the handle goes stale only when it is found.
     unload_keys();
     auto sought = find(deadline);

@@ -192,12 +192,21 @@ bool may_have_judged_auth(const test::TctiFault& fault) {
          (base_of(fault.value) == TPM2_RC_AUTH_FAIL || base_of(fault.value) == TPM2_RC_BAD_AUTH);
 }
 
-bool keeps_in_tpm(const test::TctiCall& call, const test::TctiFault& fault) {
+bool keeps_in_tpm(Moment moment, const test::TctiCall& call, const test::TctiFault& fault) {
   if (fault.kind == Kind::meanwhile) return false;
   // A connection that broke took the knowledge of its sessions with it; a resource manager cleans up behind it.
   const bool is_broken =
       (fault.kind == Kind::answer || fault.kind == Kind::lose_answer) ? is_from_tcti(fault.value) : true;
   if (is_broken) return true;
+  if (moment == Moment::climb) {
+    // The ladder ends at a refused auth value, and so before the connection that was lost is made anew; and whether
+    // something of before is still there is asked with TPM2_ReadPublic, whose answer is believed.
+    if (may_have_judged_auth(fault)) return true;
+    if (call.code == TPM2_CC_ReadPublic &&
+        (is_in(fault.value, kNotLoaded) || base_of(fault.value) == TPM2_RC_HANDLE)) {
+      return true;
+    }
+  }
   if (call.code == TPM2_CC_FlushContext) return fault.kind == Kind::answer;
   return returns_handle(call.code) && fault.kind == Kind::lose_answer;
 }

@@ -34,6 +34,6 @@ struct TpmCode {
 [[nodiscard]] bool may_have_judged_auth(const test::TctiFault& fault);
 
 /// True if after `fault` nobody can know of what is in the TPM: its handle was lost, or the connection.
-[[nodiscard]] bool keeps_in_tpm(const test::TctiCall& call, const test::TctiFault& fault);
+[[nodiscard]] bool keeps_in_tpm(Moment moment, const test::TctiCall& call, const test::TctiFault& fault);
 
 }  // namespace holdfast::fault

@@ -113,7 +113,7 @@ class Tpm2Walk : public testing::TestWithParam<Way> {
                  ":" + kind + ":" + value.data();
     trial.remedies = remedies_for(moment, call, fault);
     trial.may_have_judged_pin = call.code == 0x15D && may_have_judged_auth(fault);
-    trial.keeps_open = keeps_in_tpm(call, fault);
+    trial.keeps_open = keeps_in_tpm(moment, call, fault);
     trial.arm = [call, fault] {
       tcti_shim().fault = fault;
       tcti_shim().strike_code = call.code;
