@@ -63,6 +63,16 @@ TEST_F(Tpm2Governor, a_refused_auth_value_is_counted_once_however_often_it_is_tr
   EXPECT_TRUE(std::filesystem::is_empty(records())) << "an accepted one clears the record";
 }
 
+TEST_F(Tpm2Governor, after_a_refusal_a_search_for_the_key_leaves_the_tpm_alone) {
+  const auto device = OnTpm::open(
+      "tpm2:file=" + tpm_->folder().file("agent.pem") + "?tcti=" + HOLDFAST_TEST_TCTI_SHIM + ":plain," + tpm_->tcti(),
+      DeviceAccess::sign, pin_file("a wrong one", "wrong"));
+  EXPECT_EQ(sign(*device, find(*device), key_).status(), Status::pin_incorrect);
+  const std::uint64_t sent = tcti_shim().commands;
+  EXPECT_EQ(device->find_key({}, hal::kNoDeadline).status(), Status::pin_incorrect);
+  EXPECT_EQ(tcti_shim().commands, sent);
+}
+
 TEST_F(Tpm2Governor, a_full_counter_is_no_try) {
   EXPECT_EQ(sign_with(pin_file("wrong 1", "one")), Status::pin_incorrect);
   EXPECT_EQ(sign_with(pin_file("wrong 2", "two")), Status::pin_incorrect);
