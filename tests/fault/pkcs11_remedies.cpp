@@ -110,6 +110,11 @@ constexpr unsigned long kNobodyThere[] = {CKR_DEVICE_REMOVED,           CKR_TOKE
 constexpr unsigned long kUnexplained[] = {CKR_FUNCTION_FAILED, CKR_TOKEN_NOT_RECOGNIZED, CKR_OPERATION_ACTIVE,
                                           CKR_OPERATION_NOT_INITIALIZED};
 
+constexpr unsigned long kModuleUnusable[] = {
+    CKR_NEED_TO_CREATE_THREADS,       CKR_CANT_LOCK, CKR_FUNCTION_NOT_SUPPORTED,
+    CKR_CRYPTOKI_ALREADY_INITIALIZED, CKR_MUTEX_BAD, CKR_MUTEX_NOT_LOCKED,
+    CKR_LIBRARY_LOAD_FAILED};
+
 bool is_unexplained(unsigned long code) { return is_in(code, kUnexplained) || (code & CKR_VENDOR_DEFINED) != 0; }
 
 RemedySet remedy_of(unsigned long code) {
@@ -150,7 +155,11 @@ RemedySet remedies_in_step(std::string_view chapter, std::string_view function, 
     return plain | Remedy::none;
   }
   // Whether a disposable key is gone could not be seen, so it is said to be there.
-  if (chapter == "provision" && function.starts_with("C_FindObjects")) return plain | Remedy::stop;
+  // An object that is not there any more is gone, which is what was to be seen.
+  if (chapter == "provision" && function.starts_with("C_FindObjects")) {
+    const bool is_gone = is_one_of_codes(code, {CKR_OBJECT_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID});
+    return is_gone ? plain | Remedy::stop | RemedySet(Remedy::none) : plain | Remedy::stop;
+  }
   // A token that cannot copy leaves the copy untried: the other ways to export are what is asked about. One that is
   // not there any more may be met by the next call, if it says so again.
   if (function == "C_CopyObject") return plain | Remedy::none;
@@ -171,11 +180,15 @@ RemedySet remedies_in_step(std::string_view chapter, std::string_view function, 
 // helps against.
 RemedySet remedies_in_climb(std::string_view function, unsigned long code) {
   // The PIN may have been judged: it is not tried again, whatever the code (§6: the first refusal latches).
+  if (function == "C_Login" && code == CKR_TOKEN_NOT_RECOGNIZED) return Remedy::none;
   if (function == "C_Login") return may_have_judged_pin(code) ? remedy_of(code) : cured_or_told(code);
   // A module that is back already and cannot be initialised yet, a slot that cannot be read yet: the next rung.
   if (function == "C_Initialize") return Remedy::none;
   if (function == "C_GetTokenInfo") return remedy_of(code) | Remedy::none;
   if (function == "C_GetAttributeValue" && !is_in(code, kLost)) return kAnyRemedy;
+  // A module that was just initialised anew and cannot be used yet may be able to a little later. (Not while signing:
+  // it was in use then.)
+  if (!is_one_of(function, {"C_SignInit", "C_Sign"}) && is_in(code, kModuleUnusable)) return Remedy::none;
   return is_unexplained(code) ? Remedy::none : cured_or_told(code);
 }
 
