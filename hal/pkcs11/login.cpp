@@ -69,6 +69,9 @@ Error login_failure(CK_RV code, const char* doing) noexcept {
   } else if (code == CKR_CANCEL || code == CKR_FUNCTION_CANCELED) {
     error.status = Status::pin_required;
     error.hint = "enter the PIN on the token's own pad when it asks";
+  } else if (error.status == Status::module_unusable) {
+    // The module was usable until here. As a refusal it is final, where a module that cannot be used is waited for.
+    error.status = Status::permission_denied;
   }
   return error;
 }
