@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/traced_run.hpp"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/ptrace.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -17,7 +15,7 @@
 namespace holdfast::test {
 namespace {
 
-bool changes_something(const ptrace_syscall_info& call) {
+bool changes_something(const __ptrace_syscall_info& call) {
   switch (call.entry.nr) {
     case SYS_write:
     case SYS_writev:
@@ -105,7 +103,7 @@ TracedRun run_traced(const std::vector<std::string>& words, std::size_t kill_at,
     }
     long signal = 0;
     if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
-      ptrace_syscall_info call{};
+      __ptrace_syscall_info call{};
       const long size = ptrace(PTRACE_GET_SYSCALL_INFO, stopped, sizeof call, &call);
       if (size > 0 && call.op == PTRACE_SYSCALL_INFO_ENTRY && changes_something(call) && ++run.changes == kill_at) {
         run.was_killed = true;

@@ -99,7 +99,8 @@ class Rotation : public testing::Test {
                const auto found = device->key_inventory()->list({});
                if (!found || *found != count) {
                  std::fprintf(stderr, "%s: %zu, not %zu\n",
-                              access == hal::DeviceAccess::browse ? "public" : "private", found.value_or(999), count);
+                              access == hal::DeviceAccess::browse ? "public" : "private", found ? *found : 999,
+                              count);
                  return false;
                }
              }
