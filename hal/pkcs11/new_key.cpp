@@ -28,19 +28,6 @@ Result<void> refuse_existing(const Session& session, ObjectFilter filter) noexce
   return {};
 }
 
-// A token makes the two halves one after the other. Who was killed in between left a public half that no private one
-// will ever belong to, under a label and an id that were made up for that key.
-Result<void> remove_lone_half(const Session& session, const KeySpec& spec) noexcept {
-  const Matches private_keys = HOLDFAST_TRY(find_objects(session, {CKO_PRIVATE_KEY, {}, {}, spec.id}));
-  if (private_keys.count > 0) return {};
-  const Matches halves = HOLDFAST_TRY(find_objects(session, {CKO_PUBLIC_KEY, {}, spec.label, spec.id}));
-  for (const CK_OBJECT_HANDLE half : halves.view()) {
-    const CK_RV code = session.calls->C_DestroyObject(session.handle, half);
-    if (code != CKR_OK) return native_failure(code, "removing what an earlier attempt has left");
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<NewKeyId> choose_key_id(const KeySpec& spec) noexcept {
@@ -63,7 +50,6 @@ Result<NewKeyId> choose_key_id(const KeySpec& spec) noexcept {
 }
 
 Result<void> refuse_existing_key(const Session& session, const KeySpec& spec) noexcept {
-  HOLDFAST_TRY(remove_lone_half(session, spec));
   HOLDFAST_TRY(refuse_existing(session, {CKO_PRIVATE_KEY, {}, spec.label, {}}));
   return refuse_existing(session, {CKO_PRIVATE_KEY, {}, {}, spec.id});
 }

@@ -12,8 +12,7 @@ using NewKeyId = Octets<kMaxKeyIdSize>;
 /// Checks the label and the id of `spec`; the id, or a random one if it has none.
 [[nodiscard]] Result<NewKeyId> choose_key_id(const KeySpec& spec) noexcept;
 
-/// `already_exists` if any private or public key has the label or the id of `spec`; but a public half that has both
-/// and no private key beside it is what an attempt left that was cut off with its process: it is removed.
+/// `already_exists` if any private or public key has the label or the id of `spec`.
 [[nodiscard]] Result<void> refuse_existing_key(const Session& session, const KeySpec& spec) noexcept;
 
 /// Destroys whatever key objects stand under an id that nothing had before.

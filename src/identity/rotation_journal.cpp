@@ -25,6 +25,7 @@ constexpr std::size_t kMaxJournalSize = std::size_t{16} * 1024;
 constexpr std::int64_t kLastSecond = 253'402'300'799;  // the year 9999
 constexpr std::size_t kIdDigits = 32;
 constexpr std::int64_t kMostRegistrations = 1'000'000;
+constexpr std::int64_t kMostNameless = 1'000'000;
 constexpr const char* kReading = "reading the journal of a key rotation";
 constexpr const char* kHint =
     "nothing was changed: the identity file holds; look at the keys (holdfast key list), remove what is not in use, "
@@ -121,6 +122,7 @@ Result<void> read_new_key(const Reader& reader, RotationJournal& journal) {
   journal.new_name = HOLDFAST_TRY(reader.text("name"));
   if (!is_made_up_name(journal.new_name))
     return refusal("new.name", "is not the name of a key that a rotation makes");
+  journal.nameless_before = HOLDFAST_TRY(reader.number("nameless_before", kMostNameless));
   journal.new_id = HOLDFAST_TRY(reader.id("id"));
   journal.new_twin_id = HOLDFAST_TRY(reader.id("twin_id"));
   if (journal.stage >= RotationStage::registering) journal.new_public_key = HOLDFAST_TRY(reader.key("public_key"));
@@ -165,7 +167,7 @@ std::string write_journal(const RotationJournal& journal) {
       .set("key_uri", journal.old_key_uri);
   if (!journal.old_twin_uri.empty()) old_key.set("twin_uri", journal.old_twin_uri);
   Json new_key = Json::object();
-  new_key.set("name", journal.new_name);
+  new_key.set("name", journal.new_name).set("nameless_before", journal.nameless_before);
   if (!journal.new_id.empty()) new_key.set("id", journal.new_id);
   if (!journal.new_twin_id.empty()) new_key.set("twin_id", journal.new_twin_id);
   if (journal.new_public_key) new_key.set("public_key", to_ssh_public_key(*journal.new_public_key).view());

@@ -141,7 +141,11 @@ class Rotation {
   [[nodiscard]] Result<Identity> next_key(std::optional<std::int64_t> keep_for) {
     if (journal_ && journal_->stage != RotationStage::making) return find_next();
     const bool is_new = !journal_;
-    if (is_new) journal_ = HOLDFAST_TRY(plan_rotation(found_.identity, kDefaultOverlap));
+    if (is_new) {
+      journal_ = HOLDFAST_TRY(plan_rotation(found_.identity, kDefaultOverlap));
+      const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
+      journal_->nameless_before = HOLDFAST_TRY(count_nameless_keys(found_.identity, access_, pin_source));
+    }
     if (keep_for) journal_->keep_for = *keep_for;
     // Before anything is made: whoever comes after knows what it was called.
     if (is_new) HOLDFAST_TRY(keep());

@@ -23,6 +23,7 @@ namespace {
 constexpr const char* kPlanning = "choosing a name for the new key";
 constexpr std::size_t kIdSize = 16;
 constexpr std::string_view kFileEnd = ".pem";
+constexpr std::string_view kTwinEnd = "-twin";
 
 bool is_tpm(std::string_view uri) { return uri.starts_with("tpm2:"); }
 
@@ -143,7 +144,7 @@ Result<Identity> describe_next(const hal::KeyDescription& key, std::string_view 
 
 std::string next_twin_uri(const RotationJournal& journal) {
   RotationJournal twin = journal;
-  twin.new_name += "-twin";
+  twin.new_name += kTwinEnd;
   twin.new_id = journal.new_twin_id;
   return sibling_uri(journal.old_key_uri, twin);
 }
@@ -164,18 +165,31 @@ Result<Identity> make_with_twin(hal::KeyDevice& device, const RotationJournal& j
   return next;
 }
 
-// Removes the key that `device` was opened for. What a removal or a making left that was cut off is a public half
-// alone, which no listing of keys shows: it goes when a key is made in its place, and with that.
+// Removes the key that `device` was opened for, and what a removal or a making of it left that was cut off: one half,
+// which no listing of keys shows.
 Result<void> remove_key(hal::KeyDevice& device, const hal::KeySelector& which, const hal::KeySpec& spec) {
   hal::KeyInventory* inventory = device.key_inventory();
   if (inventory == nullptr) return not_provisioned("removing a key");
   const auto key = device.find_key(which, patience());
   if (key) return inventory->destroy(*key);
   if (key.status() != Status::key_not_found) return key.error();
-  hal::KeyGenerator* generator = device.key_generator();
-  if (generator == nullptr || spec.label.empty() || spec.id.empty()) return {};
-  const hal::MadeKey made = HOLDFAST_TRY(generator->generate(spec, patience()));
-  return inventory->destroy(made.handle);
+  hal::KeyRemnants* remnants = device.key_remnants();
+  if (remnants == nullptr || spec.label.empty() || spec.id.empty()) return {};
+  return remnants->remove(spec, patience());
+}
+
+// Removes whatever a making that was cut off has left of the new key. Nothing is taken over: a half-written private
+// key cannot be told from a whole one before it signs.
+Result<void> remove_half_made(hal::KeyDevice& device, const RotationJournal& journal) {
+  hal::KeyRemnants* remnants = device.key_remnants();
+  const NextSpec spec = spec_of(journal);
+  if (remnants == nullptr) return remove_key(device, {}, spec.view());
+  HOLDFAST_TRY(remnants->remove(spec.view(), patience()));
+  if (!journal.new_twin_id.empty()) {
+    const NextSpec twin{spec.scheme, spec.label + std::string(kTwinEnd), bytes_of(journal.new_twin_id)};
+    HOLDFAST_TRY(remnants->remove(twin.view(), patience()));
+  }
+  return journal.nameless_before == 0 ? remnants->remove_nameless(patience()) : Result<void>();
 }
 
 Result<void> remove_twin(hal::KeyDevice& device, std::string_view twin_uri) {
@@ -247,21 +261,22 @@ Result<void> check_journal_fits(const RotationJournal& journal, const Identity& 
   return {};
 }
 
+Result<std::int64_t> count_nameless_keys(const Identity& identity, const RotationAccess& access,
+                                         std::string_view pin_source) {
+  if (is_tpm(identity.key_uri)) return 0;
+  const hal::DevicePtr device =
+      HOLDFAST_TRY(open_for(identity.key_uri, access, pin_source, hal::DeviceAccess::provision));
+  hal::KeyRemnants* remnants = device->key_remnants();
+  return remnants == nullptr ? 0 : static_cast<std::int64_t>(HOLDFAST_TRY(remnants->count_nameless()));
+}
+
 Result<Identity> make_next_key(const RotationJournal& journal, const Identity& identity, const RotationAccess& access,
                                std::string_view pin_source) {
   const std::string uri = sibling_uri(journal.old_key_uri, journal);
   const hal::DevicePtr device = HOLDFAST_TRY(open_for(uri, access, pin_source, hal::DeviceAccess::provision));
   const NextSpec spec = spec_of(journal);
-  const bool has_twin = !journal.new_twin_id.empty();
-  const auto found = device->find_key({}, patience());
-  if (!found && found.status() != Status::key_not_found) return found.error();
-  if (has_twin) {
-    // The seed of a half-made pair is gone: both are made anew.
-    if (found) HOLDFAST_TRY(remove_key(*device, {}, spec.view()));
-    HOLDFAST_TRY(remove_twin(*device, next_twin_uri(journal)));
-    return make_with_twin(*device, journal, identity, access);
-  }
-  if (found) return describe_next(HOLDFAST_TRY(device->describe(*found)), "", identity, access);
+  HOLDFAST_TRY(remove_half_made(*device, journal));
+  if (!journal.new_twin_id.empty()) return make_with_twin(*device, journal, identity, access);
   hal::KeyGenerator* generator = device->key_generator();
   if (generator == nullptr) return not_provisioned("making the new key");
   const hal::MadeKey made = HOLDFAST_TRY(generator->generate(spec.view(), patience()));
@@ -287,6 +302,7 @@ Result<void> discard_next_key(const RotationJournal& journal, const RotationAcce
   const std::string uri = sibling_uri(journal.old_key_uri, journal);
   const hal::DevicePtr device = HOLDFAST_TRY(open_for(uri, access, pin_source, hal::DeviceAccess::provision));
   const NextSpec spec = spec_of(journal);
+  if (journal.stage == RotationStage::making) return remove_half_made(*device, journal);
   HOLDFAST_TRY(remove_key(*device, {journal.new_public_key}, spec.view()));
   return journal.new_twin_id.empty() ? Result<void>() : remove_twin(*device, next_twin_uri(journal));
 }

@@ -28,8 +28,12 @@ struct RotationAccess {
 /// Whether the identity file names the new key already.
 [[nodiscard]] bool is_switched(const RotationJournal& journal, const Identity& identity);
 
-/// Makes the key that `journal` names, or takes up what a run that was cut off has made of it, and describes it as an
-/// identity that has no runtime id of its own yet: what the journal and the token do not say is `identity`'s.
+/// What `RotationJournal::nameless_before` is to say, asked of the token.
+[[nodiscard]] Result<std::int64_t> count_nameless_keys(const Identity& identity, const RotationAccess& access,
+                                                       std::string_view pin_source);
+
+/// Makes the key that `journal` names, after removing what a run that was cut off has left of it, and describes it as
+/// an identity that has no runtime id of its own yet: what the journal and the token do not say is `identity`'s.
 [[nodiscard]] Result<Identity> make_next_key(const RotationJournal& journal, const Identity& identity,
                                              const RotationAccess& access, std::string_view pin_source);
 /// The same for one that was made before; `key_not_found` or `key_changed` if it is not there any more.
