@@ -31,10 +31,10 @@ struct RotationJournal {
   /// What the new key is called: a PKCS#11 label, or a TPM key's file. It ends in "-r" and eight hexadecimal digits
   /// (before ".pem"), and nothing bore it before.
   std::string new_name{};
-  std::string new_id{};                       ///< PKCS#11: hex of 16 random bytes; empty for a TPM key
-  std::string new_twin_id{};                  ///< the same of its derivation twin; empty: it gets none
-  /// Keys that had neither label nor id before anything was made. If there were none, those there are later are what a
-  /// making that was cut off has left.
+  std::string new_id{};       ///< PKCS#11: hex of 16 random bytes; empty for a TPM key
+  std::string new_twin_id{};  ///< the same of its derivation twin; empty: it gets none
+  /// Keys that had neither label nor id before anything was made. If there were none, those there are later are what
+  /// a making that was cut off has left.
   std::int64_t nameless_before = 0;
   std::optional<PublicKey> new_public_key{};  ///< from `registering` on
   std::optional<RuntimeId> new_runtime_id{};  ///< from `registered` on
