@@ -273,6 +273,23 @@ class KeyInventory {
   ~KeyInventory() = default;
 };
 
+/// What a process that was killed while it made or removed a key may have left in the device: one half of it, or an
+/// object that has no name yet. For those who know what they were about to make (a journal of theirs says so); it
+/// removes without asking whose it was. Devices in which a key is there at once or not at all do not offer it.
+class KeyRemnants {
+ public:
+  /// How many private and public keys have neither a label nor an id.
+  [[nodiscard]] virtual Result<std::size_t> count_nameless() noexcept = 0;
+  /// Removes every private and public key that has both the label and the id of `spec`, neither empty
+  /// (`invalid_argument`); none is no failure. After a failure some may be gone.
+  [[nodiscard]] virtual Result<void> remove(const KeySpec& spec, BootTime deadline) noexcept = 0;
+  /// Removes every one that `count_nameless` counts.
+  [[nodiscard]] virtual Result<void> remove_nameless(BootTime deadline) noexcept = 0;
+
+ protected:
+  ~KeyRemnants() = default;
+};
+
 /// One way a key was asked to leave, and what the token said.
 struct ExportAttempt {
   enum class Outcome : std::uint8_t { refused, gave_way, not_offered };
@@ -354,6 +371,7 @@ class KeyDevice {
   [[nodiscard]] virtual KeyImporter* key_importer() noexcept { return nullptr; }
   [[nodiscard]] virtual KeyAgreement* key_agreement() noexcept { return nullptr; }
   [[nodiscard]] virtual KeyInventory* key_inventory() noexcept { return nullptr; }
+  [[nodiscard]] virtual KeyRemnants* key_remnants() noexcept { return nullptr; }
   [[nodiscard]] virtual ExportProbe* export_probe() noexcept { return nullptr; }
   [[nodiscard]] virtual Attestor* attestor() noexcept { return nullptr; }
   [[nodiscard]] virtual Endorsement* endorsement() noexcept { return nullptr; }

@@ -9,6 +9,7 @@
 #include "hal/pkcs11/key_generation.hpp"
 #include "hal/pkcs11/key_import.hpp"
 #include "hal/pkcs11/key_inventory.hpp"
+#include "hal/pkcs11/key_remnants.hpp"
 #include "hal/pkcs11/key_search.hpp"
 #include "hal/pkcs11/login.hpp"
 #include "hal/pkcs11/module.hpp"
@@ -36,6 +37,7 @@ class Device final : public KeyDevice {
   KeyImporter* key_importer() noexcept override { return can_write() ? &import_ : nullptr; }
   KeyAgreement* key_agreement() noexcept override { return access_ != DeviceAccess::browse ? &derivation_ : nullptr; }
   KeyInventory* key_inventory() noexcept override { return &inventory_; }
+  KeyRemnants* key_remnants() noexcept override { return can_write() ? &remnants_ : nullptr; }
   ExportProbe* export_probe() noexcept override { return can_write() ? &export_ : nullptr; }
   void close() noexcept override;
 
@@ -141,6 +143,7 @@ class Device final : public KeyDevice {
   std::array<KeySlot, kKeySlots> keys_;
   KeyGeneration generation_{*this};
   KeyListing inventory_{*this};
+  TokenRemnants remnants_{*this};
   ExportAttempts export_{*this};
   KeyImport import_{*this};
   KeyDerivation derivation_{*this};

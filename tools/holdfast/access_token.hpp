@@ -6,6 +6,8 @@
 #include "hal/pin_source.hpp"
 #include "hal/secret_bytes.hpp"
 
+#include <string_view>
+
 namespace holdfast::tool {
 
 /// The longest access token taken, in bytes: JSON Web Tokens are far longer than PINs.
@@ -17,5 +19,8 @@ inline constexpr std::size_t kMaxAccessTokenSize = 8192;
 /// is sent in. `permission_denied` if no source is named, there is no terminal or nothing in the
 /// source, `file_untrusted`, `file_invalid`.
 [[nodiscard]] Result<hal::SecretBytes> read_access_token(const hal::PinSource& source);
+
+/// Reads the `--access-token-source` argument; the hint of a refusal names that option.
+[[nodiscard]] Result<hal::PinSource> parse_access_token_source(std::string_view text);
 
 }  // namespace holdfast::tool

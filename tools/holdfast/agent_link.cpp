@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/agent_link.hpp"
 
+#include "tools/holdfast/access_token.hpp"
+
 namespace holdfast::tool {
 
 Result<Signer> open_signer(const Identity& identity, std::string_view pin_source) {
@@ -22,6 +24,21 @@ Result<Registrar> registrar_for(const Identity& identity) {
   options.authority_url = identity.authority_url;
   options.ca_file = identity.authority_ca_file;
   return Registrar::create(std::move(options));
+}
+
+Result<RuntimeId> register_public_key(Terminal& terminal, Registrar& registrar, const PublicKey& key, bool is_fedramp,
+                                      const hal::PinSource& token_source) {
+  const hal::SecretBytes access_token = HOLDFAST_TRY(read_access_token(token_source));
+  const std::span<const std::byte> bytes = access_token.reveal({});
+  AgentRegistration registration;
+  registration.public_key = key;
+  registration.access_token = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};  // NOLINT: bytes are text
+  registration.agent_version = HOLDFAST_VERSION;
+  registration.is_fedramp = is_fedramp;
+  AnswerExcerpt excerpt;
+  Result<RuntimeId> runtime = registrar.register_agent(registration, kRegistrationTimeout, &excerpt);
+  if (!runtime) terminal.remember_answer(excerpt.view());
+  return runtime;
 }
 
 Result<TaskId> register_task(Terminal& terminal, Registrar& registrar, TypedSigner& signer) {

@@ -14,6 +14,8 @@
 #include "tools/holdfast/key_uri.hpp"
 #include "tools/holdfast/pin_relay.hpp"
 
+#include <iterator>
+
 namespace holdfast::tool {
 namespace {
 
@@ -69,21 +71,6 @@ Result<void> refuse_other_key(const IdentityTarget& target, const Candidate& can
   return failure(Status::already_exists, Layer::identity, "comparing the key with the identity file")
       .about(target.path + " is the identity of another key")
       .with_hint("name another --identity-file, or move that one away first");
-}
-
-Result<RuntimeId> register_key(Terminal& terminal, Registrar& registrar, const Candidate& candidate,
-                               const Arguments& arguments, const hal::PinSource& token_source) {
-  const hal::SecretBytes access_token = HOLDFAST_TRY(read_access_token(token_source));
-  const std::span<const std::byte> bytes = access_token.reveal({});
-  AgentRegistration registration;
-  registration.public_key = candidate.public_key;
-  registration.access_token = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};  // NOLINT: bytes are text
-  registration.agent_version = HOLDFAST_VERSION;
-  registration.is_fedramp = arguments.has("fedramp");
-  AnswerExcerpt excerpt;
-  Result<RuntimeId> runtime = registrar.register_agent(registration, kRegistrationTimeout, &excerpt);
-  if (!runtime) terminal.remember_answer(excerpt.view());
-  return runtime;
 }
 
 // Of a TPM key: the root that was pinned when it was made (`srk-name=`), which its URI carries.
@@ -150,19 +137,10 @@ Result<void> try_task(Terminal& terminal, Registrar& registrar, const Identity& 
   return task.error();
 }
 
-Result<hal::PinSource> parse_token_source(std::string_view text) {
-  Result<hal::PinSource> source = hal::PinSource::parse(text);
-  if (source) return source;
-  Error error = source.error();
-  error.doing = "reading --access-token-source";
-  error.hint = "write fd:N, file:/PATH, credential:NAME, env:NAME or prompt; never the access token itself";
-  return error;
-}
-
 Result<void> register_agent(Terminal& terminal, const Arguments& arguments) {
   // Nothing is registered before all of this holds, as it cannot be taken back.
   HOLDFAST_TRY(plausible_timestamp(hal::system_clock().wall(), "checking the clock"));
-  const hal::PinSource token_source = HOLDFAST_TRY(parse_token_source(arguments.value("access-token-source")));
+  const hal::PinSource token_source = HOLDFAST_TRY(parse_access_token_source(arguments.value("access-token-source")));
   PinRelay pin = HOLDFAST_TRY(PinRelay::create(arguments.value("pin-source")));
   RegistrarOptions options;
   options.authority_url = arguments.value("authority");
@@ -175,7 +153,8 @@ Result<void> register_agent(Terminal& terminal, const Arguments& arguments) {
   HOLDFAST_TRY(refuse_other_key(target, candidate));
 
   terminal.progress("registering the public key");
-  const RuntimeId runtime = HOLDFAST_TRY(register_key(terminal, registrar, candidate, arguments, token_source));
+  const RuntimeId runtime = HOLDFAST_TRY(
+      register_public_key(terminal, registrar, candidate.public_key, arguments.has("fedramp"), token_source));
   const Identity identity = identity_of(runtime, candidate, ca_file, arguments);
   const std::string registered = "the key is registered as agent " + std::string(runtime.view());
   terminal.remember_done(registered + ", but its identity file is not written");
@@ -268,7 +247,8 @@ std::vector<Option> register_options() {
 }  // namespace
 
 std::vector<Command> agent_commands(Terminal& terminal) {
-  return {
+  std::vector<Command> commands = rotation_commands(terminal);
+  std::vector<Command> others{
       import_command(terminal),
       {.words = "agent register",
        .summary = "registers a key's public half with an authority and writes the identity file",
@@ -291,6 +271,8 @@ std::vector<Command> agent_commands(Terminal& terminal) {
        .examples = {{.purpose = "Show it to a program", .command_line = "holdfast agent show --json"}},
        .run = running(terminal, show_agent)},
   };
+  commands.insert(commands.begin(), std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
+  return commands;
 }
 
 }  // namespace holdfast::tool

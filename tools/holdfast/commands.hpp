@@ -21,7 +21,8 @@ using command_line::OptionKind;
 [[nodiscard]] std::vector<Command> key_commands(Terminal& terminal);
 [[nodiscard]] std::vector<Command> attest_commands(Terminal& terminal);
 [[nodiscard]] std::vector<Command> agent_commands(Terminal& terminal);
-[[nodiscard]] Command import_command(Terminal& terminal);  ///< agent import
+[[nodiscard]] Command import_command(Terminal& terminal);                  ///< agent import
+[[nodiscard]] std::vector<Command> rotation_commands(Terminal& terminal);  ///< agent rotate, agent retire
 [[nodiscard]] std::vector<Command> task_commands(Terminal& terminal);
 [[nodiscard]] std::vector<Command> header_commands(Terminal& terminal);
 [[nodiscard]] std::vector<Command> verify_commands(Terminal& terminal);

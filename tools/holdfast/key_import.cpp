@@ -59,9 +59,9 @@ bool KeyImport::take_back() noexcept {
 }
 
 Result<KeyImport> KeyImport::run(hal::KeyDevice& device, const hal::KeySpec& spec, const SoftwareKey& key,
-                                 TwinWish wish) {
+                                 TwinWish wish, std::span<const std::byte> twin_id) {
   KeyImport import(device);
-  const Result<void> done = import.bring_in(spec, key, wish);
+  const Result<void> done = import.bring_in(spec, key, wish, twin_id);
   if (done) return import;
   Error error = done.error();
   if (!import.take_back()) {
@@ -70,16 +70,18 @@ Result<KeyImport> KeyImport::run(hal::KeyDevice& device, const hal::KeySpec& spe
   return error;
 }
 
-Result<void> KeyImport::bring_in(const hal::KeySpec& spec, const SoftwareKey& key, TwinWish wish) {
+Result<void> KeyImport::bring_in(const hal::KeySpec& spec, const SoftwareKey& key, TwinWish wish,
+                                 std::span<const std::byte> twin_id) {
   hal::KeyImporter* importer = device_->key_importer();
   if (importer == nullptr) return no_importer();
   key_ = HOLDFAST_TRY(importer->import_key(spec, key.private_key, key.public_key, patience()));
   HOLDFAST_TRY(check_key_policy(key_->description, KeyProfile::imported));
-  if (wish != TwinWish::none) HOLDFAST_TRY(bring_twin(spec, key, wish));
+  if (wish != TwinWish::none) HOLDFAST_TRY(bring_twin(spec, key, wish, twin_id));
   return prove(key.public_key);
 }
 
-Result<void> KeyImport::bring_twin(const hal::KeySpec& spec, const SoftwareKey& key, TwinWish wish) {
+Result<void> KeyImport::bring_twin(const hal::KeySpec& spec, const SoftwareKey& key, TwinWish wish,
+                                   std::span<const std::byte> twin_id) {
   const auto go_without = [&](const Error& error) -> Result<void> {
     if (wish == TwinWish::required) return error;
     twin_refusal_ = error.detail.empty() ? std::string(status_text(error.status)) : std::string(error.detail.view());
@@ -92,7 +94,7 @@ Result<void> KeyImport::bring_twin(const hal::KeySpec& spec, const SoftwareKey& 
   const std::string label = std::string(spec.label) + "-twin";
   Result<hal::MadeKey> made = [&]() -> Result<hal::MadeKey> {
     const hal::SecretBytes secret = HOLDFAST_TRY(x25519_secret(key.private_key));
-    return importer->import_twin({spec.scheme, label, {}}, secret, *public_half, patience());
+    return importer->import_twin({spec.scheme, label, twin_id}, secret, *public_half, patience());
   }();
   if (!made) return made.status() == Status::scheme_unsupported ? go_without(made.error()) : made.error();
   twin_ = std::move(made).value();

@@ -36,11 +36,11 @@ class KeyImport {
  public:
   /// Imports `key` under `spec`, then its twin under the label with `-twin` behind, then proves both: signs with the
   /// token and verifies with the old public key, seals a box to it and opens it with the token. A failure leaves
-  /// nothing on the token, and says so if it does.
+  /// nothing on the token, and says so if it does. `twin_id` empty: the device chooses.
   ///
   /// `device` was opened for provisioning by a URI that names the new key, and outlives the import.
   [[nodiscard]] static Result<KeyImport> run(hal::KeyDevice& device, const hal::KeySpec& spec, const SoftwareKey& key,
-                                             TwinWish wish);
+                                             TwinWish wish, std::span<const std::byte> twin_id = {});
 
   KeyImport(KeyImport&& other) noexcept;
   KeyImport& operator=(KeyImport&&) = delete;
@@ -55,8 +55,10 @@ class KeyImport {
 
  private:
   explicit KeyImport(hal::KeyDevice& device) : device_(&device) {}
-  [[nodiscard]] Result<void> bring_in(const hal::KeySpec& spec, const SoftwareKey& key, TwinWish wish);
-  [[nodiscard]] Result<void> bring_twin(const hal::KeySpec& spec, const SoftwareKey& key, TwinWish wish);
+  [[nodiscard]] Result<void> bring_in(const hal::KeySpec& spec, const SoftwareKey& key, TwinWish wish,
+                                      std::span<const std::byte> twin_id);
+  [[nodiscard]] Result<void> bring_twin(const hal::KeySpec& spec, const SoftwareKey& key, TwinWish wish,
+                                        std::span<const std::byte> twin_id);
   [[nodiscard]] Result<void> prove(const PublicKey& public_key);
   [[nodiscard]] bool take_back() noexcept;
 

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace holdfast::test {
+
+struct TracedRun {
+  std::size_t changes = 0;  ///< system calls begun that change something outside the process
+  bool was_killed = false;
+  int exit_code = -1;  ///< -1 if it was killed
+};
+
+/// Runs `words` (a program's path and its arguments) under ptrace(2) and kills it, with all of its threads, when it
+/// begins the `kill_at`-th system call that can change something outside it, so that the call is not made; 0: never.
+/// Between two such calls the world outside is the same, so that these are all the moments there are.
+///
+/// What it writes goes to `output`. Its descriptors 1 and 2 are not counted.
+[[nodiscard]] TracedRun run_traced(const std::vector<std::string>& words, std::size_t kill_at,
+                                   const std::string& output);
+
+}  // namespace holdfast::test

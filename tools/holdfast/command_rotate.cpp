@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/clock.hpp"
+#include "src/signer/plausible_time.hpp"
+#include "tools/holdfast/access_token.hpp"
+#include "tools/holdfast/agent_link.hpp"
+#include "tools/holdfast/commands.hpp"
+#include "tools/holdfast/identity_target.hpp"
+#include "tools/holdfast/key_rotation.hpp"
+#include "tools/holdfast/pin_relay.hpp"
+
+namespace holdfast::tool {
+namespace {
+
+constexpr std::int64_t kDefaultOverlap = std::int64_t{24} * 3600;
+
+std::string time_text(WallSeconds time) {
+  const auto text = format_timestamp(time);
+  return text ? std::string(text->view()) : "a year beyond 9999";
+}
+
+Error still_kept(const RotationJournal& journal, const char* doing, const char* hint) {
+  return failure(Status::permission_denied, Layer::core, doing)
+      .about("the old key is kept until " + time_text(journal.old_key_until))
+      .with_hint(hint);
+}
+
+/// One run of a command on one identity's rotation, under its lock.
+class Rotation {
+ public:
+  [[nodiscard]] static Result<Rotation> begin(Terminal& terminal, const Arguments& arguments) {
+    HOLDFAST_TRY(plausible_timestamp(hal::system_clock().wall(), "checking the clock"));
+    PinRelay pin = HOLDFAST_TRY(PinRelay::create(arguments.value("pin-source")));
+    FoundIdentity found = HOLDFAST_TRY(read_identity(arguments.value("identity-file")));
+    hal::FileDescriptor lock = HOLDFAST_TRY(lock_rotation(found.path));
+    // Read again: another run may have switched it before the lock was ours.
+    found.identity = HOLDFAST_TRY(load_identity(found.path));
+    const std::string journal_path = rotation_journal_path(found.path);
+    std::optional<RotationJournal> journal = HOLDFAST_TRY(load_rotation_journal(journal_path));
+    if (journal) HOLDFAST_TRY(check_journal_fits(*journal, found.identity, journal_path));
+    const RotationAccess access{arguments.value("module"), arguments.value("owner-pin-source")};
+    return Rotation(terminal, access, std::move(pin), std::move(found), std::move(lock), std::move(journal));
+  }
+
+  [[nodiscard]] const std::optional<RotationJournal>& journal() const { return journal_; }
+  [[nodiscard]] bool is_under_way() const { return journal_ && journal_->stage != RotationStage::switched; }
+  [[nodiscard]] bool has_old_key() const { return journal_ && journal_->stage == RotationStage::switched; }
+  [[nodiscard]] bool is_overlap_over() const {
+    return has_old_key() && hal::system_clock().wall() >= journal_->old_key_until;
+  }
+
+  /// A rotation that was cut off after the identity file was written: says so in the journal.
+  [[nodiscard]] Result<bool> finish_switch() {
+    if (!is_under_way() || !is_switched(*journal_, found_.identity)) return false;
+    HOLDFAST_TRY(note_switch());
+    return true;
+  }
+
+  [[nodiscard]] Result<void> undo() {
+    const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
+    HOLDFAST_TRY(discard_next_key(*journal_, access_, pin_source));
+    const std::int64_t unused = journal_->unanswered_registrations + (journal_->new_runtime_id ? 1 : 0);
+    Report report;
+    report.row("undone", "undone", "the new key is removed; the old one is in use as before", Json::boolean(true))
+        .text("agent_runtime_id", "agent", found_.identity.runtime_id.view())
+        .for_programs("unused_registrations", Json::integer(unused));
+    HOLDFAST_TRY(forget());
+    terminal_.show(report);
+    say_unused(unused);
+    return {};
+  }
+
+  /// From wherever it stands to the switched identity file.
+  [[nodiscard]] Result<void> go_on(Registrar& registrar, std::optional<std::int64_t> keep_for,
+                                   const hal::PinSource& token_source) {
+    Identity next = HOLDFAST_TRY(next_key(keep_for));
+    terminal_.remember_done(
+        "the new key is in the token and not in use; the old one is in use as before. holdfast agent rotate goes on "
+        "from "
+        "here, holdfast agent rotate --undo takes it back");
+    if (journal_->stage < RotationStage::registered) HOLDFAST_TRY(register_next(registrar, next, token_source));
+    next.runtime_id = *journal_->new_runtime_id;
+    HOLDFAST_TRY(try_next(registrar, next));
+    HOLDFAST_TRY(store_identity(next, found_.path, true));
+    terminal_.remember_done(
+        "the identity file " + found_.path +
+        " names the new key; the old one is still in the token. holdfast agent rotate records that");
+    found_.identity = next;
+    HOLDFAST_TRY(note_switch());
+    terminal_.remember_done("the identity file " + found_.path + " names the new key");
+    return {};
+  }
+
+  [[nodiscard]] Result<void> retire() {
+    const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
+    terminal_.progress("removing the old key");
+    HOLDFAST_TRY(remove_old_key(*journal_, access_, pin_source));
+    return forget();
+  }
+
+  void show(std::string_view what, const RotationJournal& about, bool is_old_key_kept) {
+    const Identity& identity = found_.identity;
+    Report report;
+    report.text("result", "rotation", what)
+        .text("agent_runtime_id", "agent", identity.runtime_id.view())
+        .text("identity_file", "identity file", found_.path)
+        .text("key_uri", "key", identity.key_uri)
+        .text("scheme", "scheme", scheme_name(identity.public_key.scheme()))
+        .text("public_key", "public key", to_ssh_public_key(identity.public_key).view())
+        .text("profile", "profile", profile_name(identity.profile))
+        .text("old_agent_runtime_id", "old agent", about.old_runtime_id.view())
+        .row("old_key_until", "old key", is_old_key_kept ? "kept until " + time_text(about.old_key_until) : "removed",
+             is_old_key_kept ? Json::string(time_text(about.old_key_until)) : Json())
+        .for_programs("unused_registrations", Json::integer(about.unanswered_registrations));
+    terminal_.show(report);
+    say_unused(about.unanswered_registrations);
+  }
+
+ private:
+  Rotation(Terminal& terminal, const RotationAccess& access, PinRelay pin, FoundIdentity found,
+           hal::FileDescriptor lock, std::optional<RotationJournal> journal)
+      : terminal_(terminal),
+        access_(access),
+        pin_(std::move(pin)),
+        found_(std::move(found)),
+        lock_(std::move(lock)),
+        journal_(std::move(journal)) {}
+
+  void say_unused(std::int64_t count) {
+    if (count == 0) return;
+    terminal_.note("the authority may hold " + std::to_string(count) +
+                   (count == 1 ? " registration" : " registrations") +
+                   " that nobody uses: its answer was lost, or was not wanted any more; no key is left for it");
+  }
+
+  [[nodiscard]] Result<void> keep() { return store_rotation_journal(*journal_, rotation_journal_path(found_.path)); }
+  [[nodiscard]] Result<void> forget() {
+    journal_.reset();
+    return remove_rotation_journal(rotation_journal_path(found_.path));
+  }
+
+  [[nodiscard]] Result<Identity> next_key(std::optional<std::int64_t> keep_for) {
+    if (journal_ && journal_->stage != RotationStage::making) return find_next();
+    const bool is_new = !journal_;
+    if (is_new) {
+      journal_ = HOLDFAST_TRY(plan_rotation(found_.identity, kDefaultOverlap));
+      const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
+      journal_->nameless_before = HOLDFAST_TRY(count_nameless_keys(found_.identity, access_, pin_source));
+    }
+    if (keep_for) journal_->keep_for = *keep_for;
+    // Before anything is made: whoever comes after knows what it was called.
+    if (is_new) HOLDFAST_TRY(keep());
+    terminal_.progress("making the new key");
+    const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
+    return make_next_key(*journal_, found_.identity, access_, pin_source);
+  }
+
+  [[nodiscard]] Result<Identity> find_next() {
+    const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
+    Result<Identity> next = find_next_key(*journal_, found_.identity, access_, pin_source);
+    if (next || (next.status() != Status::key_not_found && next.status() != Status::key_changed)) return next;
+    Error error = next.error();
+    error.hint =
+        "the new key of the rotation under way is gone; take the rotation back: holdfast agent rotate --undo";
+    return error;
+  }
+
+  [[nodiscard]] Result<void> register_next(Registrar& registrar, const Identity& next,
+                                           const hal::PinSource& token_source) {
+    journal_->stage = RotationStage::registering;
+    journal_->new_public_key = next.public_key;
+    ++journal_->unanswered_registrations;
+    HOLDFAST_TRY(keep());
+    terminal_.progress("registering the new key");
+    const auto runtime =
+        register_public_key(terminal_, registrar, next.public_key, next.account.is_fedramp, token_source);
+    if (!runtime) {
+      // Only what was refused is known not to be registered.
+      const bool is_known = runtime.status() == Status::authority_refused ||
+                            runtime.status() == Status::invalid_argument || runtime.error().layer == Layer::system;
+      if (is_known) {
+        --journal_->unanswered_registrations;
+        HOLDFAST_TRY(keep());
+      }
+      return runtime.error();
+    }
+    --journal_->unanswered_registrations;
+    journal_->stage = RotationStage::registered;
+    journal_->new_runtime_id = *runtime;
+    return keep();
+  }
+
+  [[nodiscard]] Result<void> try_next(Registrar& registrar, const Identity& next) {
+    terminal_.progress("registering a trial task");
+    const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
+    Signer signer = HOLDFAST_TRY(open_signer(next, pin_source));
+    HOLDFAST_TRY(register_task(terminal_, registrar, signer));
+    return {};
+  }
+
+  [[nodiscard]] Result<void> note_switch() {
+    journal_->stage = RotationStage::switched;
+    journal_->old_key_until = WallSeconds{hal::system_clock().wall().value + journal_->keep_for};
+    return keep();
+  }
+
+  Terminal& terminal_;
+  RotationAccess access_;
+  PinRelay pin_;
+  FoundIdentity found_;
+  hal::FileDescriptor lock_;
+  std::optional<RotationJournal> journal_;
+};
+
+std::string options_again(const Arguments& arguments) {
+  std::string text;
+  for (const std::string_view name : {"identity-file", "pin-source", "module", "owner-pin-source"}) {
+    if (arguments.has(name)) text += " --" + std::string(name) + " " + shell_quoted(arguments.value(name));
+  }
+  return text;
+}
+
+Result<void> undo_rotation(Terminal& terminal, const Arguments& arguments) {
+  Rotation rotation = HOLDFAST_TRY(Rotation::begin(terminal, arguments));
+  HOLDFAST_TRY(rotation.finish_switch());
+  if (rotation.is_under_way()) return rotation.undo();
+  return failure(Status::invalid_argument, Layer::core, "taking a rotation back")
+      .about(rotation.has_old_key() ? "the identity file names the new key already" : "no rotation is under way")
+      .with_hint("holdfast agent show tells which key is in use");
+}
+
+Result<void> end_run(Terminal& terminal, const Arguments& arguments, Rotation& rotation, std::string_view what) {
+  const RotationJournal about = *rotation.journal();
+  const bool is_old_key_kept = about.keep_for > 0;
+  if (!is_old_key_kept) HOLDFAST_TRY(rotation.retire());
+  rotation.show(what, about, is_old_key_kept);
+  if (is_old_key_kept) {
+    terminal.next_step("When that time has passed, and every host has opened the identity again",
+                       "holdfast agent retire" + options_again(arguments));
+  }
+  return {};
+}
+
+Result<void> rotate_agent(Terminal& terminal, const Arguments& arguments) {
+  if (arguments.has("undo")) return undo_rotation(terminal, arguments);
+  std::optional<std::int64_t> keep_for;
+  if (arguments.has("keep-for")) keep_for = HOLDFAST_TRY(parse_duration(arguments.value("keep-for")));
+  if (!arguments.has("access-token-source")) {
+    return wrong_value("--access-token-source is missing",
+                       "name where the bearer token comes from, as for agent register: file:/PATH, fd:N or prompt");
+  }
+  const hal::PinSource token_source = HOLDFAST_TRY(parse_access_token_source(arguments.value("access-token-source")));
+  Rotation rotation = HOLDFAST_TRY(Rotation::begin(terminal, arguments));
+  if (HOLDFAST_TRY(rotation.finish_switch())) {
+    return end_run(terminal, arguments, rotation, "an earlier one, cut off at its end, is finished");
+  }
+  if (rotation.has_old_key()) {
+    if (!rotation.is_overlap_over()) {
+      return still_kept(*rotation.journal(), "beginning a rotation",
+                        "the last rotation is done; wait, or end its overlap now: holdfast agent retire --now");
+    }
+    HOLDFAST_TRY(rotation.retire());
+    terminal.note("the key of the rotation before was removed: its time had passed");
+  }
+  const bool is_resumed = rotation.is_under_way();
+  const FoundIdentity found = HOLDFAST_TRY(read_identity(arguments.value("identity-file")));
+  Registrar registrar = HOLDFAST_TRY(registrar_for(found.identity));
+  HOLDFAST_TRY(rotation.go_on(registrar, keep_for, token_source));
+  return end_run(terminal, arguments, rotation, is_resumed ? "an earlier one, cut off, is finished" : "done");
+}
+
+Result<void> retire_agent(Terminal& terminal, const Arguments& arguments) {
+  Rotation rotation = HOLDFAST_TRY(Rotation::begin(terminal, arguments));
+  HOLDFAST_TRY(rotation.finish_switch());
+  if (rotation.is_under_way()) {
+    return failure(Status::permission_denied, Layer::core, "retiring the old key")
+        .about("a rotation is under way, and the old key is in use")
+        .with_hint("finish it with holdfast agent rotate, or take it back with holdfast agent rotate --undo");
+  }
+  if (!rotation.has_old_key()) {
+    Report report;
+    report.row("retired", "retired", "nothing: no old key is kept", Json::boolean(false));
+    terminal.show(report);
+    return {};
+  }
+  const RotationJournal about = *rotation.journal();
+  if (!rotation.is_overlap_over() && !arguments.has("now")) {
+    return still_kept(about, "retiring the old key",
+                      "hosts may still use it; wait, or remove it all the same with --now");
+  }
+  HOLDFAST_TRY(rotation.retire());
+  Report report;
+  report.row("retired", "retired", about.old_key_uri, Json::boolean(true))
+      .text("old_key_uri", "", about.old_key_uri)
+      .text("old_agent_runtime_id", "old agent", about.old_runtime_id.view())
+      .text("old_public_key", "old public key", to_ssh_public_key(about.old_public_key).view());
+  terminal.show(report);
+  terminal.note("the authority still lists the old agent; with its key gone nobody can sign for it");
+  return {};
+}
+
+}  // namespace
+
+std::vector<Command> rotation_commands(Terminal& terminal) {
+  return {
+      {.words = "agent rotate",
+       .summary = "puts a new key in the place of an identity's",
+       .description =
+           "Makes a key of the same kind in the same token, registers it, registers a trial task with it, and only "
+           "then\n"
+           "switches the identity file. The old key stays in the token for an overlap, so that hosts which run go "
+           "on.\n"
+           "What is done stands in a journal beside the identity file: a run that was cut off is finished by the "
+           "next.",
+       .positionals = {},
+       .options = {{.name = "access-token-source",
+                    .value_name = "SOURCE",
+                    .help = "where the bearer token comes from, as --pin-source; needed unless --undo"},
+                   {.name = "keep-for",
+                    .value_name = "DURATION",
+                    .help = "how long the old key is kept: 90s, 30m, 24h, 7d; 0s removes it at once; default: 24h"},
+                   {.name = "undo",
+                    .value_name = "",
+                    .help = "take back a rotation that has not switched the identity file yet",
+                    .kind = OptionKind::flag},
+                   kIdentityFileOption,
+                   kPinSourceOption,
+                   kOwnerPinSourceOption,
+                   kModuleOption},
+       .examples = {{.purpose = "Rotate the key of this machine's agent, and keep the old one for a week",
+                     .command_line =
+                         "holdfast agent rotate --access-token-source file:/run/ci/bearer --keep-for 7d"}},
+       .run = running(terminal, rotate_agent)},
+      {.words = "agent retire",
+       .summary = "removes the key that agent rotate replaced, once its overlap has passed",
+       .description = "Does nothing if no old key is kept, so that a timer may run it.",
+       .positionals = {},
+       .options = {{.name = "now",
+                    .value_name = "",
+                    .help = "also before the overlap has passed: hosts that still use the old key fail",
+                    .kind = OptionKind::flag},
+                   kIdentityFileOption,
+                   kPinSourceOption,
+                   kOwnerPinSourceOption,
+                   kModuleOption},
+       .examples = {{.purpose = "Remove the old key if its time has passed",
+                     .command_line = "holdfast agent retire --quiet"}},
+       .run = running(terminal, retire_agent)},
+  };
+}
+
+}  // namespace holdfast::tool
