@@ -29,6 +29,7 @@ constexpr const char* kStarting = "starting the registrar's process";
 constexpr const char* kRegistering = "registering through the registrar's process";
 // `RegistrarOptions::attempts` is not more, and each attempt needs one signature.
 constexpr unsigned kMostSignatures = 10;
+constexpr int kPatienceWithAChildMs = 2'000;
 // Frames of requests that were given up are few. A child that goes on sending them is not ours any more.
 constexpr unsigned kMostLateFrames = 64;
 
@@ -72,9 +73,14 @@ struct Connection {
 void end(Connection& connection) noexcept {
   if (connection.socket >= 0) close(connection.socket);
   if (connection.process >= 0) {
-    (void)syscall(SYS_pidfd_send_signal, connection.process, SIGKILL, nullptr, 0);
-    siginfo_t ignored{};
-    while (waitid(P_PIDFD, static_cast<id_t>(connection.process), &ignored, WEXITED) < 0 && errno == EINTR) {
+    const bool is_killed = syscall(SYS_pidfd_send_signal, connection.process, SIGKILL, nullptr, 0) == 0;
+    // A host that gave up root meanwhile may not kill it. It ends by itself, as its socket is closed; one that hangs
+    // is left behind, and dies with the host.
+    pollfd exit{.fd = connection.process, .events = POLLIN, .revents = 0};
+    if (is_killed || poll(&exit, 1, kPatienceWithAChildMs) == 1) {
+      siginfo_t ignored{};
+      while (waitid(P_PIDFD, static_cast<id_t>(connection.process), &ignored, WEXITED) < 0 && errno == EINTR) {
+      }
     }
     close(connection.process);
   }

@@ -289,6 +289,20 @@ TEST_F(LoneRegistrarProcess, IsOfNoUseInAForkedHostAndSurvivesIt) {
   EXPECT_EQ(registrar->state(), RegistrarProcessState::running);
 }
 
+TEST_F(LoneRegistrarProcess, OneThatHangsAndMayNotBeKilledIsLeftBehind) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give up being root";
+  EXPECT_EQ(run_in_child([&] {
+              auto registrar = RegistrarProcess::start(options_);
+              if (!registrar) return false;
+              const pid_t process = registrar->process_id();
+              constexpr uid_t kNobody = 65534;
+              if (kill(process, SIGSTOP) != 0 || setresuid(kNobody, kNobody, kNobody) != 0) return false;
+              { const RegistrarProcess ended = std::move(*registrar); }
+              return is_alive(process);
+            }),
+            0);
+}
+
 TEST_F(LoneRegistrarProcess, DiesWithItsHost) {
   int ends_of_pipe[2];
   ASSERT_EQ(pipe2(ends_of_pipe, O_CLOEXEC), 0);
