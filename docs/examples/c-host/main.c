@@ -2,13 +2,16 @@
  *
  * A host in C: an agent's header on every request, and one more try when the authority no longer knows its task.
  *
- *   c-host IDENTITY_FILE ORIGIN CA_FILE URL...
+ *   c-host IDENTITY_FILE ORIGIN CA_FILE [--dial] URL...
  *
- * sends one GET request for each URL. Headers go to ORIGIN only. */
+ * sends one GET request for each URL; after --dial as the first request of a WebSocket (RFC 6455 section 4.1), with a
+ * header that was not handed out before. Headers go to ORIGIN only. */
 #include <curl/curl.h>
 
 #include <holdfast/holdfast.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
 
 static size_t ignore_body(char* bytes, size_t size, size_t count, void* context) {
   (void)bytes;
@@ -16,15 +19,40 @@ static size_t ignore_body(char* bytes, size_t size, size_t count, void* context)
   return size * count;
 }
 
+static struct curl_slist* with_line(struct curl_slist* lines, const char* name, const char* value) {
+  char line[1024];
+  snprintf(line, sizeof line, "%s: %s", name, value);
+  struct curl_slist* longer = curl_slist_append(lines, line);
+  return longer != NULL ? longer : lines;
+}
+
+/* 16 random bytes in base64, "==" at the end. */
+static void make_websocket_key(char out[25]) {
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  unsigned char bytes[18] = {0};
+  if (getrandom(bytes, 16, 0) != 16) bytes[0] = 1; /* it need not be secret, only not be cached by a proxy */
+  for (size_t i = 0; i < 6; ++i) {
+    const unsigned long three =
+        ((unsigned long)bytes[3 * i] << 16) | ((unsigned long)bytes[3 * i + 1] << 8) | bytes[3 * i + 2];
+    for (size_t j = 0; j < 4; ++j) out[4 * i + j] = digits[(three >> (18 - 6 * j)) & 63];
+  }
+  memcpy(out + 22, "==", 3);
+}
+
 /* The status of the answer; 0 if there was none. */
-static long get(CURL* curl, const char* url, const holdfast_headers* headers) {
+static long get(CURL* curl, const char* url, const holdfast_headers* headers, int is_dial) {
   struct curl_slist* lines = NULL;
   long status = 0;
   for (uint32_t i = 0; i < headers->count; ++i) {
-    char line[1024];
-    snprintf(line, sizeof line, "%s: %s", headers->fields[i].name, headers->fields[i].value);
-    struct curl_slist* longer = curl_slist_append(lines, line);
-    if (longer != NULL) lines = longer;
+    lines = with_line(lines, headers->fields[i].name, headers->fields[i].value);
+  }
+  if (is_dial) {
+    char key[25];
+    make_websocket_key(key);
+    lines = with_line(lines, "Connection", "Upgrade");
+    lines = with_line(lines, "Upgrade", "websocket");
+    lines = with_line(lines, "Sec-WebSocket-Version", "13");
+    lines = with_line(lines, "Sec-WebSocket-Key", key);
   }
   curl_easy_setopt(curl, CURLOPT_URL, url);
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, lines);
@@ -35,21 +63,23 @@ static long get(CURL* curl, const char* url, const holdfast_headers* headers) {
 }
 
 /* The loop: send; on 401 or 403 report it and send once more with a new header; else hand the answer on. */
-static holdfast_status send_request(holdfast_session* session, CURL* curl, const char* url, long* out_http_status,
-                                    holdfast_error* error) {
+static holdfast_status send_request(holdfast_session* session, CURL* curl, const char* url, int is_dial,
+                                    long* out_http_status, holdfast_error* error) {
+  /* A connection that lives for hours begins with a header of its own. */
+  const uint32_t flags = is_dial ? HOLDFAST_FRESH : 0;
   char value[HOLDFAST_AUTHORIZATION_CAPACITY];
   size_t value_size = 0;
   holdfast_headers headers = HOLDFAST_HEADERS_INIT;
   holdfast_status status =
-      holdfast_session_headers_for(session, url, 0, value, sizeof value, &value_size, &headers, error);
+      holdfast_session_headers_for(session, url, flags, value, sizeof value, &value_size, &headers, error);
   if (status != HOLDFAST_OK) return status;
-  *out_http_status = get(curl, url, &headers);
+  *out_http_status = get(curl, url, &headers, is_dial);
   if (*out_http_status != 401 && *out_http_status != 403) return HOLDFAST_OK;
   if (holdfast_session_rejected(session, headers.generation, (int32_t)*out_http_status, NULL) != HOLDFAST_OK) {
     return HOLDFAST_OK; /* this answer is the one to hand on */
   }
-  status = holdfast_session_headers_for(session, url, 0, value, sizeof value, &value_size, &headers, error);
-  if (status == HOLDFAST_OK) *out_http_status = get(curl, url, &headers);
+  status = holdfast_session_headers_for(session, url, flags, value, sizeof value, &value_size, &headers, error);
+  if (status == HOLDFAST_OK) *out_http_status = get(curl, url, &headers, is_dial);
   return status;
 }
 
@@ -60,7 +90,7 @@ static int tell(const holdfast_error* error) {
 
 int main(int argc, char** argv) {
   if (argc < 5) {
-    fprintf(stderr, "usage: c-host IDENTITY_FILE ORIGIN CA_FILE URL...\n");
+    fprintf(stderr, "usage: c-host IDENTITY_FILE ORIGIN CA_FILE [--dial] URL...\n");
     return 2;
   }
   const char* const origins[] = {argv[2]};
@@ -78,9 +108,10 @@ int main(int argc, char** argv) {
     exit_code = 0;
     curl_easy_setopt(curl, CURLOPT_CAINFO, argv[3]);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore_body);
-    for (int i = 4; i < argc; ++i) {
+    const int is_dial = strcmp(argv[4], "--dial") == 0;
+    for (int i = 4 + is_dial; i < argc; ++i) {
       long http_status = 0;
-      if (send_request(session, curl, argv[i], &http_status, &error) != HOLDFAST_OK) {
+      if (send_request(session, curl, argv[i], is_dial, &http_status, &error) != HOLDFAST_OK) {
         exit_code = tell(&error);
       } else {
         printf("%ld\n", http_status);
