@@ -221,7 +221,7 @@ std::string options_again(const Arguments& arguments) {
 
 Result<void> undo_rotation(Terminal& terminal, const Arguments& arguments) {
   Rotation rotation = HOLDFAST_TRY(Rotation::begin(terminal, arguments));
-  HOLDFAST_TRY(rotation.finish_switch());
+  (void)HOLDFAST_TRY(rotation.finish_switch());
   if (rotation.is_under_way()) return rotation.undo();
   return failure(Status::invalid_argument, Layer::core, "taking a rotation back")
       .about(rotation.has_old_key() ? "the identity file names the new key already" : "no rotation is under way")
@@ -270,7 +270,7 @@ Result<void> rotate_agent(Terminal& terminal, const Arguments& arguments) {
 
 Result<void> retire_agent(Terminal& terminal, const Arguments& arguments) {
   Rotation rotation = HOLDFAST_TRY(Rotation::begin(terminal, arguments));
-  HOLDFAST_TRY(rotation.finish_switch());
+  (void)HOLDFAST_TRY(rotation.finish_switch());
   if (rotation.is_under_way()) {
     return failure(Status::permission_denied, Layer::core, "retiring the old key")
         .about("a rotation is under way, and the old key is in use")
