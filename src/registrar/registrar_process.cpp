@@ -74,8 +74,8 @@ void end(Connection& connection) noexcept {
   if (connection.socket >= 0) close(connection.socket);
   if (connection.process >= 0) {
     const bool is_killed = syscall(SYS_pidfd_send_signal, connection.process, SIGKILL, nullptr, 0) == 0;
-    // A host that gave up root meanwhile may not kill it. It ends by itself, as its socket is closed; one that hangs
-    // is left behind, and dies with the host.
+    // A host that gave up root meanwhile may not kill it, and neither does the host's own death. It ends by itself,
+    // as its socket is closed; one that hangs is left behind until it comes back to that.
     pollfd exit{.fd = connection.process, .events = POLLIN, .revents = 0};
     if (is_killed || poll(&exit, 1, kPatienceWithAChildMs) == 1) {
       siginfo_t ignored{};

@@ -291,16 +291,27 @@ TEST_F(LoneRegistrarProcess, IsOfNoUseInAForkedHostAndSurvivesIt) {
 
 TEST_F(LoneRegistrarProcess, OneThatHangsAndMayNotBeKilledIsLeftBehind) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can give up being root";
+  int told[2];
+  ASSERT_EQ(pipe2(told, O_CLOEXEC), 0);
   EXPECT_EQ(run_in_child([&] {
               auto registrar = RegistrarProcess::start(options_);
               if (!registrar) return false;
               const pid_t process = registrar->process_id();
               constexpr uid_t kNobody = 65534;
-              if (kill(process, SIGSTOP) != 0 || setresuid(kNobody, kNobody, kNobody) != 0) return false;
+              if (write(told[1], &process, sizeof process) != sizeof process || kill(process, SIGSTOP) != 0 ||
+                  setresuid(kNobody, kNobody, kNobody) != 0) {
+                return false;
+              }
               { const RegistrarProcess ended = std::move(*registrar); }
               return is_alive(process);
             }),
             0);
+  // Even the host's death did not end it: a dying parent's signal needs the parent's rights.
+  close(told[1]);
+  pid_t left = 0;
+  ASSERT_EQ(read(told[0], &left, sizeof left), static_cast<ssize_t>(sizeof left));
+  EXPECT_EQ(kill(left, SIGKILL), 0);
+  close(told[0]);
 }
 
 TEST_F(LoneRegistrarProcess, DiesWithItsHost) {
