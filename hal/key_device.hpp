@@ -278,7 +278,8 @@ class KeyInventory {
 /// removes without asking whose it was. Devices in which a key is there at once or not at all do not offer it.
 class KeyRemnants {
  public:
-  /// How many private and public keys have neither a label nor an id.
+  /// How many private and public key objects have neither a label nor an id, nor what a key is made of (a curve, a
+  /// modulus): half-written ones.
   [[nodiscard]] virtual Result<std::size_t> count_nameless() noexcept = 0;
   /// Removes every private and public key that has both the label and the id of `spec`, neither empty
   /// (`invalid_argument`); none is no failure. After a failure some may be gone.

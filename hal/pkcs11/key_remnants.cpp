@@ -25,6 +25,15 @@ struct Objects {
   std::size_t count = 0;
 };
 
+// True of an object that nobody can call a key: without a label, an id, and what every public key is made of. A whole
+// key of somebody else's that has no name has the last.
+Result<bool> is_nameless(const Session& session, CK_OBJECT_HANDLE object) noexcept {
+  for (const CK_ATTRIBUTE_TYPE type : {CKA_LABEL, CKA_ID, CKA_EC_PARAMS, CKA_MODULUS, CKA_PRIME}) {
+    if (!HOLDFAST_TRY(lacks(session, object, type))) return false;
+  }
+  return true;
+}
+
 // SoftHSM 2.6 writes a new object attribute by attribute: a process that is killed meanwhile leaves one that has
 // neither a label nor an id yet.
 Result<void> find_nameless(const Session& session, Objects& out) noexcept {
@@ -34,8 +43,7 @@ Result<void> find_nameless(const Session& session, Objects& out) noexcept {
     const std::size_t found = HOLDFAST_TRY(count_objects(session, {object_class, {}, {}, {}}, room.size(), room));
     for (std::size_t i = first; i < first + std::min(found, room.size()); ++i) {
       const CK_OBJECT_HANDLE object = out.handles[i];
-      if (!HOLDFAST_TRY(lacks(session, object, CKA_LABEL)) || !HOLDFAST_TRY(lacks(session, object, CKA_ID))) continue;
-      out.handles[out.count++] = object;
+      if (HOLDFAST_TRY(is_nameless(session, object))) out.handles[out.count++] = object;
     }
   }
   return {};

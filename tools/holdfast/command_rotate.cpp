@@ -151,7 +151,7 @@ class Rotation {
     if (is_new) HOLDFAST_TRY(keep());
     terminal_.progress("making the new key");
     const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
-    return make_next_key(*journal_, found_.identity, access_, pin_source);
+    return make_next_key(*journal_, found_.identity, access_, pin_source, !is_new);
   }
 
   [[nodiscard]] Result<Identity> find_next() {

@@ -271,11 +271,11 @@ Result<std::int64_t> count_nameless_keys(const Identity& identity, const Rotatio
 }
 
 Result<Identity> make_next_key(const RotationJournal& journal, const Identity& identity, const RotationAccess& access,
-                               std::string_view pin_source) {
+                               std::string_view pin_source, bool is_resumed) {
   const std::string uri = sibling_uri(journal.old_key_uri, journal);
   const hal::DevicePtr device = HOLDFAST_TRY(open_for(uri, access, pin_source, hal::DeviceAccess::provision));
   const NextSpec spec = spec_of(journal);
-  HOLDFAST_TRY(remove_half_made(*device, journal));
+  if (is_resumed) HOLDFAST_TRY(remove_half_made(*device, journal));
   if (!journal.new_twin_id.empty()) return make_with_twin(*device, journal, identity, access);
   hal::KeyGenerator* generator = device->key_generator();
   if (generator == nullptr) return not_provisioned("making the new key");

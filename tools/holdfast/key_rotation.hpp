@@ -32,10 +32,12 @@ struct RotationAccess {
 [[nodiscard]] Result<std::int64_t> count_nameless_keys(const Identity& identity, const RotationAccess& access,
                                                        std::string_view pin_source);
 
-/// Makes the key that `journal` names, after removing what a run that was cut off has left of it, and describes it as
-/// an identity that has no runtime id of its own yet: what the journal and the token do not say is `identity`'s.
+/// Makes the key that `journal` names, and describes it as an identity that has no runtime id of its own yet: what
+/// the journal and the token do not say is `identity`'s. `is_resumed`: an earlier run may have begun to; what it left
+/// is removed first.
 [[nodiscard]] Result<Identity> make_next_key(const RotationJournal& journal, const Identity& identity,
-                                             const RotationAccess& access, std::string_view pin_source);
+                                             const RotationAccess& access, std::string_view pin_source,
+                                             bool is_resumed);
 /// The same for one that was made before; `key_not_found` or `key_changed` if it is not there any more.
 [[nodiscard]] Result<Identity> find_next_key(const RotationJournal& journal, const Identity& identity,
                                              const RotationAccess& access, std::string_view pin_source);

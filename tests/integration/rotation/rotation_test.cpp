@@ -228,7 +228,7 @@ TEST_F(Rotation, AHostLearnsOfItAndASessionOpenedAgainHasTheNewKey) {
   EXPECT_TRUE(reopened->register_task());
 }
 
-TEST_F(Rotation, ARotationCutOffAtAFewMomentsIsFinishedByTheNextRun) { walk_rotation(23); }
+TEST_F(Rotation, ARotationCutOffAtAFewMomentsIsFinishedByTheNextRun) { walk_rotation(61); }
 TEST_F(Rotation, ARetirementCutOffAtAFewMomentsIsFinishedByTheNextRun) { walk_retirement(11); }
 TEST_F(Rotation, ARotationAtEveryCall) { walk_rotation(1); }
 TEST_F(Rotation, ARetirementAtEveryCall) { walk_retirement(1); }
