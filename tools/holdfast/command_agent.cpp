@@ -13,6 +13,7 @@
 #include "tools/holdfast/key_report.hpp"
 #include "tools/holdfast/key_uri.hpp"
 #include "tools/holdfast/pin_relay.hpp"
+#include "tools/holdfast/rotation_report.hpp"
 
 #include <iterator>
 
@@ -167,11 +168,7 @@ Result<void> register_agent(Terminal& terminal, const Arguments& arguments) {
   terminal.show(report);
   if (candidate.is_software) terminal.note(kSoftwareTokenNote);
   if (!trial) return trial;
-  const std::string file = arguments.has("identity-file") ? " --identity-file " + shell_quoted(target.path) : "";
-  const bool needs_pin_source = arguments.has("pin-source") && !pin.is_lasting();
-  const std::string source = needs_pin_source ? " --pin-source " + shell_quoted(arguments.value("pin-source")) : "";
-  terminal.next_step("Make a header for a request",
-                     "holdfast header --register" + file + source + " | curl -H @- URL");
+  say_how_to_make_a_header(terminal, arguments, target, pin.is_lasting());
   return {};
 }
 
@@ -193,13 +190,16 @@ Result<void> show_agent(Terminal& terminal, const Arguments& arguments) {
   optional_row("twin_uri", "twin", identity.twin_uri);
   optional_row("imported_from", "imported from", identity.imported_from);
   optional_row("import_check", "the JWT was", identity.import_check);
+  const auto journal = load_rotation_journal(rotation_journal_path(found.path));
+  if (journal) add_rotation(report, identity, *journal, hal::system_clock().wall());
   report.for_programs("attributes", attributes_json(identity.attributes));
   terminal.show(report);
   if (!identity.attributes.empty()) {
     terminal.print("\nWhat the token said of the key when it was registered:\n" +
                    attributes_in_words(identity.attributes));
   }
-  return {};
+  // Said last: the identity holds, whatever became of the exchange of its key.
+  return journal ? Result<void>() : journal.error();
 }
 
 std::vector<Option> register_options() {
@@ -219,15 +219,10 @@ std::vector<Option> register_options() {
        .value_name = "SOURCE",
        .help = "where the bearer token comes from, as --pin-source",
        .is_required = true},
-      {.name = "identity-file",
-       .value_name = "PATH",
-       .help = "where the identity is written; default: /etc/holdfast/identity.json for root, "
-               "$XDG_CONFIG_HOME/holdfast/identity.json for others"},
+      kNewIdentityFileOption,
       kPinSourceOption,
       kModuleOption,
-      {.name = "ca-file",
-       .value_name = "PATH",
-       .help = "PEM certificates that vouch for the authority; default: the system's"},
+      kCaFileOption,
       {.name = "profile",
        .value_name = "PROFILE",
        .help = "what the key must be: strict (made on the token), or imported; default: strict"},
@@ -265,7 +260,8 @@ std::vector<Command> agent_commands(Terminal& terminal) {
        .run = running(terminal, register_agent)},
       {.words = "agent show",
        .summary = "shows the identity this machine has",
-       .description = "Reads the identity file only; the token is not asked.",
+       .description = "Reads the identity file, and the journal beside it if its key is being exchanged; the token "
+                      "is not asked.",
        .positionals = {},
        .options = {kIdentityFileOption},
        .examples = {{.purpose = "Show it to a program", .command_line = "holdfast agent show --json"}},

@@ -12,6 +12,7 @@
 #include "tools/holdfast/key_report.hpp"
 #include "tools/holdfast/key_uri.hpp"
 #include "tools/holdfast/pin_relay.hpp"
+#include "tools/holdfast/signal_hold.hpp"
 
 #include <fcntl.h>
 
@@ -230,10 +231,11 @@ Result<void> import_identity(Terminal& terminal, const Arguments& arguments) {
   const hal::KeySpec spec{scheme, request.label, std::as_bytes(std::span(request.id))};
   KeyImport import = HOLDFAST_TRY(KeyImport::run(*device, spec, software.key, request.twin));
   software.key.private_key = hal::SecretBytes();
-  if (hold.is_interrupted()) {
-    return failure(Status::permission_denied, Layer::core, "importing a key")
-        .about("it was interrupted")
-        .with_hint("the key was taken back from the token and nothing was written; import again");
+  if (const Result<void> calm = hold.check("importing a key"); !calm) {
+    terminal.remember_done(import.take_back()
+                               ? "the key was taken back from the token, and nothing was written"
+                               : "an unproven key is in the token: remove it with holdfast key delete");
+    return calm;
   }
   const auto lasting = [&](std::string_view described) {
     const std::string uri = uri_with_module(described, device_request);
@@ -245,17 +247,13 @@ Result<void> import_identity(Terminal& terminal, const Arguments& arguments) {
   HOLDFAST_TRY(store_identity(identity, target.path, false));
   import.keep();
   terminal.remember_done("the key is in the token and the identity file " + target.path + " is written");
+  HOLDFAST_TRY(hold.check("importing a key"));
   if (is_to_be_shredded) HOLDFAST_TRY(shred_file(request.source.path()));
 
   show(terminal, identity, target, import, is_to_be_shredded);
   say_what_remains(terminal, request, import, is_to_be_shredded, identity.import_check == "unverified");
   if (token.is_software) terminal.note(kSoftwareTokenNote);
-  const std::string file = arguments.has("identity-file") ? " --identity-file " + shell_quoted(target.path) : "";
-  const bool needs_pin_source = arguments.has("pin-source") && !pin.is_lasting();
-  const std::string source_option =
-      needs_pin_source ? " --pin-source " + shell_quoted(arguments.value("pin-source")) : "";
-  terminal.next_step("Make a header for a request",
-                     "holdfast header --register" + file + source_option + " | curl -H @- URL");
+  say_how_to_make_a_header(terminal, arguments, target, pin.is_lasting());
   return {};
 }
 
@@ -270,10 +268,7 @@ std::vector<Option> import_options() {
        .help = "token and name of the key to make: pkcs11:token=LABEL;object=NAME",
        .is_required = true},
       {.name = "runtime-id", .value_name = "ID", .help = "the agent, where the source is a bare key"},
-      {.name = "identity-file",
-       .value_name = "PATH",
-       .help = "where the identity is written; default: /etc/holdfast/identity.json for root, "
-               "$XDG_CONFIG_HOME/holdfast/identity.json for others"},
+      kNewIdentityFileOption,
       kPinSourceOption,
       kModuleOption,
       {.name = "jwks-file", .value_name = "PATH", .help = "the issuer's keys as a file; default: fetched"},
@@ -289,9 +284,7 @@ std::vector<Option> import_options() {
       {.name = "authority",
        .value_name = "URL",
        .help = "the authority's base URL; default: the one that belongs to the ChatGPT base"},
-      {.name = "ca-file",
-       .value_name = "PATH",
-       .help = "PEM certificates that vouch for the authority; default: the system's"},
+      kCaFileOption,
       {.name = "with-twin",
        .value_name = "",
        .help = "fail if the token takes no derivation twin; default: go without",

@@ -6,6 +6,7 @@
 #include "tools/holdfast/key_import.hpp"
 #include "tools/holdfast/key_report.hpp"
 #include "tools/holdfast/key_uri.hpp"
+#include "tools/holdfast/signal_hold.hpp"
 
 #include <span>
 
@@ -121,15 +122,22 @@ Result<void> refuse_second_key(hal::KeyDevice& device, const std::string& label)
           "choose another object=, file= or handle=, or see the one that is there with: holdfast key show URI");
 }
 
+bool take_back(hal::KeyDevice& device, const hal::MadeKey& made) {
+  hal::KeyInventory* inventory = device.key_inventory();
+  return inventory != nullptr && inventory->destroy(made.handle).has_value();
+}
+
+constexpr const char* kTakenBack = "the key was taken back from the token";
+constexpr const char* kLeftBehind = "the key is in the token: remove it with holdfast key delete";
+
 // A key that the gate refuses is not left behind.
 Result<void> admit(hal::KeyDevice& device, const hal::MadeKey& made, KeyProfile profile) {
   const Result<void> verdict = check_key_policy(made.description, profile);
   if (verdict) return {};
-  hal::KeyInventory* inventory = device.key_inventory();
-  const bool is_removed = inventory != nullptr && inventory->destroy(made.handle).has_value();
   Error error = verdict.error();
-  error.hint = is_removed ? "the token cannot hold a key as the profile demands; the one made was removed again"
-                          : "the token cannot hold such a key; the refused key is still on it: delete it";
+  error.hint = take_back(device, made)
+                   ? "the token cannot hold a key as the profile demands; the one made was removed again"
+                   : "the token cannot hold such a key; the refused key is still on it: delete it";
   return error;
 }
 
@@ -153,10 +161,9 @@ Result<void> make_twins(Terminal& terminal, const Arguments& arguments, const Ge
     return KeyImport::run(device, spec, key, TwinWish::required);
   };
   KeyImport import = HOLDFAST_TRY(bring_in());
-  if (hold.is_interrupted()) {
-    return failure(Status::permission_denied, Layer::core, "making a key")
-        .about("it was interrupted")
-        .with_hint("the key was taken back from the token; make it again");
+  if (const Result<void> calm = hold.check("making a key"); !calm) {
+    terminal.remember_done(import.take_back() ? kTakenBack : kLeftBehind);
+    return calm;
   }
   import.keep();
   terminal.remember_done("the key " + wanted.label + " and its twin were made; see them with: holdfast key list");
@@ -206,8 +213,13 @@ Result<void> generate_key(Terminal& terminal, const Arguments& arguments) {
   const ProbeResult attempts = HOLDFAST_TRY(probe(*device, scheme, arguments.has("no-probe")));
   terminal.progress("making the key");
   const hal::KeySpec spec{scheme, wanted.label, std::as_bytes(std::span(wanted.id))};
+  const SignalHold hold;
   const hal::MadeKey made = HOLDFAST_TRY(generator->generate(spec, patience()));
   HOLDFAST_TRY(admit(*device, made, wanted.profile));
+  if (const Result<void> calm = hold.check("making a key"); !calm) {
+    terminal.remember_done(take_back(*device, made) ? kTakenBack : kLeftBehind);
+    return calm;
+  }
   terminal.remember_done("the key " + wanted.label + " was made; see it with: holdfast key show");
 
   const std::string uri = uri_with_module(made.description.uri.view(), request);

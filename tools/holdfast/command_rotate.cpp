@@ -7,16 +7,12 @@
 #include "tools/holdfast/identity_target.hpp"
 #include "tools/holdfast/key_rotation.hpp"
 #include "tools/holdfast/pin_relay.hpp"
+#include "tools/holdfast/rotation_report.hpp"
 
 namespace holdfast::tool {
 namespace {
 
 constexpr std::int64_t kDefaultOverlap = std::int64_t{24} * 3600;
-
-std::string time_text(WallSeconds time) {
-  const auto text = format_timestamp(time);
-  return text ? std::string(text->view()) : "a year beyond 9999";
-}
 
 Error still_kept(const RotationJournal& journal, const char* doing, const char* hint) {
   return failure(Status::permission_denied, Layer::core, doing)

@@ -75,6 +75,15 @@ inline constexpr Option kIdentityFileOption{
     .name = "identity-file",
     .value_name = "PATH",
     .help = "the identity; default: $XDG_CONFIG_HOME/holdfast/identity.json, then /etc/holdfast/identity.json"};
+inline constexpr Option kNewIdentityFileOption{
+    .name = "identity-file",
+    .value_name = "PATH",
+    .help =
+        "where the identity is written; default: /etc/holdfast/identity.json for root, "
+        "$XDG_CONFIG_HOME/holdfast/identity.json for others"};
+inline constexpr Option kCaFileOption{.name = "ca-file",
+                                      .value_name = "PATH",
+                                      .help = "PEM certificates that vouch for the authority; default: the system's"};
 inline constexpr Option kNoProbeOption{
     .name = "no-probe",
     .value_name = "",

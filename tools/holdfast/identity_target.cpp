@@ -98,4 +98,14 @@ Result<FoundIdentity> read_identity(std::string_view given) {
   return FoundIdentity{std::move(path).value(), std::move(identity).value()};
 }
 
+void say_how_to_make_a_header(Terminal& terminal, const command_line::Arguments& arguments,
+                              const IdentityTarget& target, bool is_pin_lasting) {
+  std::string command = "holdfast header --register";
+  if (arguments.has("identity-file")) command += " --identity-file " + shell_quoted(target.path);
+  if (arguments.has("pin-source") && !is_pin_lasting) {
+    command += " --pin-source " + shell_quoted(arguments.value("pin-source"));
+  }
+  terminal.next_step("Make a header for a request", command + " | curl -H @- URL");
+}
+
 }  // namespace holdfast::tool

@@ -4,6 +4,9 @@
 #include "holdfast/identity.hpp"
 #include "holdfast/result.hpp"
 
+#include "tools/command_line/command_line.hpp"
+#include "tools/holdfast/terminal.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,5 +35,10 @@ struct FoundIdentity {
   Identity identity;
 };
 [[nodiscard]] Result<FoundIdentity> read_identity(std::string_view given);
+
+/// Tells a person which command makes a header with the identity just written; `is_pin_lasting`: its key URI says
+/// where the PIN comes from.
+void say_how_to_make_a_header(Terminal& terminal, const command_line::Arguments& arguments,
+                              const IdentityTarget& target, bool is_pin_lasting);
 
 }  // namespace holdfast::tool

@@ -27,19 +27,6 @@ Error no_importer() {
 
 }  // namespace
 
-SignalHold::SignalHold() {
-  ::sigemptyset(&held_);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&held_, signal);
-  ::pthread_sigmask(SIG_BLOCK, &held_, &before_);
-}
-
-SignalHold::~SignalHold() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
-bool SignalHold::is_interrupted() const {
-  const timespec now{};
-  return ::sigtimedwait(&held_, nullptr, &now) > 0;
-}
-
 KeyImport::KeyImport(KeyImport&& other) noexcept
     : device_(std::exchange(other.device_, nullptr)),
       key_(std::move(other.key_)),

@@ -4,29 +4,11 @@
 #include "hal/key_device.hpp"
 #include "src/identity/private_key.hpp"
 
-#include <signal.h>
-
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace holdfast::tool {
-
-/// Keeps SIGINT, SIGTERM and SIGHUP away for as long as a token holds something that would have to be taken back.
-class SignalHold {
- public:
-  SignalHold();
-  ~SignalHold();
-  SignalHold(const SignalHold&) = delete;
-  SignalHold& operator=(const SignalHold&) = delete;
-
-  /// Whether one came; it is taken, so that the process can end in its own words.
-  [[nodiscard]] bool is_interrupted() const;
-
- private:
-  sigset_t held_{};
-  sigset_t before_{};
-};
 
 enum class TwinWish : std::uint8_t { none, if_possible, required };
 
@@ -47,6 +29,8 @@ class KeyImport {
   ~KeyImport();
 
   void keep() { device_ = nullptr; }
+  /// Removes the key and its twin from the token; false if something of them is still there.
+  [[nodiscard]] bool take_back() noexcept;
 
   [[nodiscard]] const hal::MadeKey& key() const { return *key_; }
   [[nodiscard]] const std::optional<hal::MadeKey>& twin() const { return twin_; }
@@ -60,7 +44,6 @@ class KeyImport {
   [[nodiscard]] Result<void> bring_twin(const hal::KeySpec& spec, const SoftwareKey& key, TwinWish wish,
                                         std::span<const std::byte> twin_id);
   [[nodiscard]] Result<void> prove(const PublicKey& public_key);
-  [[nodiscard]] bool take_back() noexcept;
 
   hal::KeyDevice* device_;
   std::optional<hal::MadeKey> key_;

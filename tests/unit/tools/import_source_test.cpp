@@ -2,7 +2,6 @@
 #include "tools/holdfast/import_source.hpp"
 
 #include "tests/support/temporary_folder.hpp"
-#include "tools/holdfast/key_import.hpp"
 
 #include <gtest/gtest.h>
 
@@ -82,16 +81,6 @@ TEST(ShredFile, FollowsNoLinkAndTouchesNoFolder) {
   EXPECT_EQ(test::read_file(path), "secret");
   EXPECT_FALSE(shred_file(folder.path()));
   EXPECT_FALSE(shred_file(folder.file("missing")));
-}
-
-TEST(SignalHold, ASignalWaitsAndIsTold) {
-  const SignalHold hold;
-  EXPECT_FALSE(hold.is_interrupted());
-  raise(SIGINT);
-  raise(SIGTERM);
-  EXPECT_TRUE(hold.is_interrupted());
-  EXPECT_TRUE(hold.is_interrupted());
-  EXPECT_FALSE(hold.is_interrupted());
 }
 
 }  // namespace
