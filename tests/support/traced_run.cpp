@@ -72,9 +72,7 @@ void end(pid_t process) {
   }
 }
 
-}  // namespace
-
-TracedRun run_traced(const std::vector<std::string>& words, std::size_t kill_at, const std::string& output) {
+TracedRun trace(const std::vector<std::string>& words, std::size_t strike_at, int with, const std::string& output) {
   std::vector<std::string> copies = words;
   std::vector<char*> pointers;
   for (std::string& word : copies) pointers.push_back(word.data());
@@ -92,29 +90,44 @@ TracedRun run_traced(const std::vector<std::string>& words, std::size_t kill_at,
   ptrace(PTRACE_SETOPTIONS, process, nullptr, kOptions);
   ptrace(PTRACE_SYSCALL, process, nullptr, nullptr);
 
-  TracedRun run;
+  TracedRun result;
   while (true) {
     const pid_t stopped = waitpid(-process, &status, __WALL);
     if (stopped < 0 && errno == EINTR) continue;
-    if (stopped < 0) return run;
+    if (stopped < 0) return result;
     if (!WIFSTOPPED(status)) {
-      if (stopped == process) run.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+      if (stopped == process) result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
       continue;
     }
     long signal = 0;
     if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
       __ptrace_syscall_info call{};
       const long size = ptrace(PTRACE_GET_SYSCALL_INFO, stopped, sizeof call, &call);
-      if (size > 0 && call.op == PTRACE_SYSCALL_INFO_ENTRY && changes_something(call) && ++run.changes == kill_at) {
-        run.was_killed = true;
-        end(process);
-        return run;
+      if (size > 0 && call.op == PTRACE_SYSCALL_INFO_ENTRY && changes_something(call) &&
+          ++result.changes == strike_at) {
+        if (with == SIGKILL) {
+          result.was_killed = true;
+          end(process);
+          return result;
+        }
+        kill(process, with);
       }
     } else if (WSTOPSIG(status) != SIGTRAP && WSTOPSIG(status) != SIGSTOP) {
       signal = WSTOPSIG(status);
     }
     ptrace(PTRACE_SYSCALL, stopped, nullptr, signal);
   }
+}
+
+}  // namespace
+
+TracedRun run_traced(const std::vector<std::string>& words, std::size_t kill_at, const std::string& output) {
+  return trace(words, kill_at, SIGKILL, output);
+}
+
+TracedRun run_interrupted(const std::vector<std::string>& words, std::size_t interrupt_at,
+                          const std::string& output) {
+  return trace(words, interrupt_at, SIGINT, output);
 }
 
 }  // namespace holdfast::test

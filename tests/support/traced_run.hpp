@@ -10,7 +10,7 @@ namespace holdfast::test {
 struct TracedRun {
   std::size_t changes = 0;  ///< system calls begun that change something outside the process
   bool was_killed = false;
-  int exit_code = -1;  ///< -1 if it was killed
+  int exit_code = -1;  ///< -1 if it was killed; 128 and the number of the signal that it ended of
 };
 
 /// Runs `words` (a program's path and its arguments) under ptrace(2) and kills it, with all of its threads, when it
@@ -20,5 +20,9 @@ struct TracedRun {
 /// What it writes goes to `output`. Its descriptors 1 and 2 are not counted.
 [[nodiscard]] TracedRun run_traced(const std::vector<std::string>& words, std::size_t kill_at,
                                    const std::string& output);
+
+/// The same, but interrupts it as Ctrl-C does: SIGINT comes at that call, and the call is made.
+[[nodiscard]] TracedRun run_interrupted(const std::vector<std::string>& words, std::size_t interrupt_at,
+                                        const std::string& output);
 
 }  // namespace holdfast::test

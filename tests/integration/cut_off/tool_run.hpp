@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "tests/support/traced_run.hpp"
+
+#include <string>
+#include <vector>
+
+namespace holdfast::test {
+
+/// What a run of the built `holdfast` said and how it ended.
+struct ToolRun {
+  int exit_code = -1;  ///< -1 if a signal ended it
+  std::string output;  ///< both streams; one JSON object each
+};
+
+/// The built `holdfast`, run with `--json`. What it writes goes to the file `output`, which each run begins anew.
+class ToolRunner {
+ public:
+  explicit ToolRunner(std::string output) : output_(std::move(output)) {}
+
+  /// Not traced, in the usual way of a shell.
+  [[nodiscard]] ToolRun run(const std::vector<std::string>& arguments) const;
+  /// See `run_traced` and `run_interrupted`.
+  [[nodiscard]] TracedRun killed_at(std::size_t call, const std::vector<std::string>& arguments) const;
+  [[nodiscard]] TracedRun interrupted_at(std::size_t call, const std::vector<std::string>& arguments) const;
+
+  [[nodiscard]] std::string output() const;
+
+ private:
+  std::string output_;
+};
+
+inline constexpr std::size_t kEach = 0;
+/// `cases` of the numbers from 1 to `last`, evenly spread; with `kEach` each.
+[[nodiscard]] std::vector<std::size_t> some_of(std::size_t last, std::size_t cases);
+
+}  // namespace holdfast::test
