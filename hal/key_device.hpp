@@ -125,6 +125,13 @@ struct KeyDescription {
   KeyAttributes attributes;
 };
 
+/// A device's count of wrong PINs against which it locks (TPM 2.0 Library Part 1 §19.8: one for all its keys).
+struct FailureCount {
+  std::uint32_t failures = 0;
+  std::uint32_t limit = 0;              ///< the failures that lock it
+  std::uint32_t seconds_to_forget = 0;  ///< one is forgotten after each such time
+};
+
 /// The token or TPM behind a device.
 struct TokenDescription {
   FixedText<64> label;
@@ -139,6 +146,7 @@ struct TokenDescription {
   bool pin_count_low = false;
   bool pin_final_try = false;
   bool pin_locked = false;
+  std::optional<FailureCount> failure_count;  ///< where the device states it
   /// The key lives in this process's memory (SoftHSM): for CI only; say so wherever the token is shown.
   bool is_software = false;
   bool can_ed25519 = false;

@@ -3,6 +3,7 @@
 
 #include "hal/display.hpp"
 #include "hal/tpm2/commands.hpp"
+#include "hal/tpm2/lockout.hpp"
 
 #include <tss2/tss2_tpm2_types.h>
 
@@ -81,6 +82,10 @@ Result<TokenDescription> read_token(Connection& tpm) noexcept {
   constexpr std::uint32_t kInLockout = 1U << 9U;  // TPMA_PERMANENT (Part 2 §8.6)
   const auto permanent = HOLDFAST_TRY(get_property(tpm, TPM2_PT_PERMANENT, kNoDeadline));
   token.pin_locked = permanent && (*permanent & kInLockout) != 0;
+  // A TPM that does not state them is described all the same; what needs them asks again.
+  if (const auto lockout = Lockout::read(tpm, kNoDeadline)) {
+    token.failure_count = {lockout->failures, lockout->limit, lockout->seconds_to_forget};
+  }
   return token;
 }
 

@@ -26,6 +26,7 @@ using command_line::OptionKind;
 [[nodiscard]] std::vector<Command> task_commands(Terminal& terminal);
 [[nodiscard]] std::vector<Command> header_commands(Terminal& terminal);
 [[nodiscard]] std::vector<Command> verify_commands(Terminal& terminal);
+[[nodiscard]] Command doctor_command(Terminal& terminal);
 
 /// The whole program as a table: what it parses, its help, its man pages.
 [[nodiscard]] command_line::Program program(Terminal& terminal);

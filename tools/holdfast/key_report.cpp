@@ -86,22 +86,6 @@ std::string_view outcome_words(hal::ExportAttempt::Outcome outcome) {
   return "unknown";
 }
 
-std::string schemes_in_words(const hal::TokenDescription& token) {
-  if (token.can_ed25519 && token.can_es256) return "ed25519, es256";
-  if (token.can_ed25519) return "ed25519";
-  return token.can_es256 ? "es256" : "none of ours";
-}
-
-std::string flags_in_words(const hal::TokenDescription& token) {
-  std::string words = token.is_initialised ? "initialised" : "not initialised";
-  if (token.is_initialised) words += token.needs_login ? ", login needed" : ", no login needed";
-  if (token.has_protected_authentication_path) words += ", PIN is entered at the reader";
-  if (token.pin_count_low) words += ", a PIN was refused since the last login";
-  if (token.pin_final_try) words += ", one PIN try is left";
-  if (token.pin_locked) words += ", PIN is locked";
-  return words;
-}
-
 // "sha256:0=1f2e3d4c,7=99aabbcc" without what the registers held.
 std::string pcrs_in_words(std::string_view uri) {
   const auto attribute = path_attribute(uri, "pcr");
@@ -117,6 +101,22 @@ std::string pcrs_in_words(std::string_view uri) {
 }
 
 }  // namespace
+
+std::string schemes_in_words(const hal::TokenDescription& token) {
+  if (token.can_ed25519 && token.can_es256) return "ed25519, es256";
+  if (token.can_ed25519) return "ed25519";
+  return token.can_es256 ? "es256" : "none of ours";
+}
+
+std::string flags_in_words(const hal::TokenDescription& token) {
+  std::string words = token.is_initialised ? "initialised" : "not initialised";
+  if (token.is_initialised) words += token.needs_login ? ", login needed" : ", no login needed";
+  if (token.has_protected_authentication_path) words += ", PIN is entered at the reader";
+  if (token.pin_count_low) words += ", a PIN was refused since the last login";
+  if (token.pin_final_try) words += ", one PIN try is left";
+  if (token.pin_locked) words += ", PIN is locked";
+  return words;
+}
 
 Report token_report(const hal::TokenDescription& token) {
   Json schemes = Json::array();

@@ -13,6 +13,11 @@ namespace holdfast::tool {
 inline constexpr std::string_view kSoftwareTokenNote =
     "this is a software token: its folder plus the PIN is the key; for CI only";
 
+/// What the token says of itself: "initialised, login needed, one PIN try is left".
+[[nodiscard]] std::string flags_in_words(const hal::TokenDescription& token);
+/// The schemes it signs: "ed25519, es256".
+[[nodiscard]] std::string schemes_in_words(const hal::TokenDescription& token);
+
 /// The token in words and for programs.
 [[nodiscard]] Report token_report(const hal::TokenDescription& token);
 

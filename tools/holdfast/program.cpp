@@ -37,6 +37,7 @@ command_line::Program program(Terminal& terminal) {
     table.commands.insert(table.commands.end(), std::make_move_iterator(more.begin()),
                           std::make_move_iterator(more.end()));
   }
+  table.commands.push_back(doctor_command(terminal));
   return table;
 }
 
