@@ -78,7 +78,7 @@ class FixedText {
     if (fits < text.size()) {
       while (fits > 0 && (static_cast<unsigned char>(text[fits]) & 0xC0U) == 0x80U) --fits;
     }
-    for (std::size_t i = 0; i < fits; ++i) bytes_[size_ + i] = text[i];
+    std::copy_n(text.data(), fits, bytes_ + size_);
     size_ = static_cast<std::uint16_t>(size_ + fits);
   }
   constexpr void clear() noexcept { size_ = 0; }
@@ -110,27 +110,20 @@ struct [[nodiscard]] Error {
   const char* hint = nullptr;
   FixedText<190> detail{};
 
+  // Copied by a call and not in place: there is a way out of most functions that does nothing else.
+  Error() noexcept = default;
+  [[gnu::cold]] Error(const Error& other) noexcept;
+  [[gnu::cold]] Error& operator=(const Error& other) noexcept;
+  ~Error() = default;
+
   /// The same error with `text` as its detail (cut to what fits).
-  [[nodiscard]] Error about(std::string_view text) && noexcept {
-    detail.clear();
-    detail.append(text);
-    return *this;
-  }
+  [[nodiscard, gnu::cold]] Error about(std::string_view text) && noexcept;
   /// The same error with its own hint; `text` must be a string literal.
-  [[nodiscard]] Error with_hint(const char* text) && noexcept {
-    hint = text;
-    return *this;
-  }
+  [[nodiscard, gnu::cold]] Error with_hint(const char* text) && noexcept;
 };
 
 /// Builds an error noticed by `layer` while `doing` (a string literal).
-[[nodiscard]] inline Error failure(Status status, Layer layer, const char* doing) noexcept {
-  Error error;
-  error.status = status;
-  error.layer = layer;
-  error.doing = doing;
-  return error;
-}
+[[nodiscard, gnu::cold]] Error failure(Status status, Layer layer, const char* doing) noexcept;
 
 /// A value or an `Error`, shaped like C++23's `std::expected` so that it can be replaced by it.
 ///
@@ -140,8 +133,8 @@ class [[nodiscard]] Result {
  public:
   using value_type = T;
 
-  Result(T value) noexcept : has_value_(true) { new (&value_) T(std::move(value)); }  // NOLINT
-  Result(Error error) noexcept : has_value_(false) { new (&error_) Error(error); }    // NOLINT
+  Result(T value) noexcept : value_(std::move(value)), has_value_(true) {}  // NOLINT
+  Result(const Error& error) noexcept : error_(error), has_value_(false) {}  // NOLINT
   Result(Result&& other) noexcept : has_value_(other.has_value_) {
     if (has_value_) {
       new (&value_) T(std::move(other.value_));
@@ -189,7 +182,16 @@ class [[nodiscard]] Result<void> {
   using value_type = void;
 
   Result() noexcept : none_(), has_value_(true) {}
-  Result(Error error) noexcept : error_(error), has_value_(false) {}  // NOLINT
+  Result(const Error& error) noexcept : error_(error), has_value_(false) {}  // NOLINT
+  Result(const Result& other) noexcept : none_(), has_value_(other.has_value_) {
+    if (!has_value_) new (&error_) Error(other.error_);
+  }
+  Result& operator=(const Result& other) noexcept {
+    has_value_ = other.has_value_;
+    if (!has_value_ && this != &other) new (&error_) Error(other.error_);
+    return *this;
+  }
+  ~Result() = default;
 
   [[nodiscard]] bool has_value() const noexcept { return has_value_; }
   [[nodiscard]] explicit operator bool() const noexcept { return has_value_; }
@@ -199,7 +201,7 @@ class [[nodiscard]] Result<void> {
 
  private:
   struct None {};
-  static_assert(std::is_trivially_copyable_v<Error>);
+  static_assert(std::is_trivially_destructible_v<Error>);
   union {
     None none_;  // success touches none of the error's bytes: this type is returned on the signing path
     Error error_;
