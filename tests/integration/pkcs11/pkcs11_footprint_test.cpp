@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// How much stack a header takes in our frames, so that a host can make its threads' stacks small, and how much memory
+// a signer that waits takes beside its module's. What is printed is read by tests/bench/run footprint.
+#include "holdfast/signer.hpp"
+#include "holdfast/verifier.hpp"
+
+#include "tests/bench/heap_calls.hpp"
+#include "tests/integration/pkcs11/on_token.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/painted_stack.hpp"
+#include "tests/support/raw_session.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+
+namespace holdfast::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kMostStack = std::size_t{8} * 1024;
+
+class Pkcs11Footprint : public OnToken, public ::testing::WithParamInterface<Scheme> {
+ protected:
+  void SetUp() override {
+    if (!bench::kHeapCallsAreCounted) GTEST_SKIP() << "sanitizer: it makes every frame larger";
+    OnToken::SetUp();
+  }
+};
+
+// Where the module is entered; what it then uses is its own.
+struct Entry {
+  PaintedStack* stack;
+  std::size_t deepest = 0;
+};
+
+void note_entry(const char* function, void* context) {
+  auto& entry = *static_cast<Entry*>(context);
+  if (std::string_view(function).starts_with("C_Sign"))
+    entry.deepest = std::max(entry.deepest, entry.stack->depth_here());
+}
+
+TEST_P(Pkcs11Footprint, TheWayToTheModuleAndTheVerificationTakeEightKibibytesAtMost) {
+  make_key(GetParam());
+  SignerOptions options;
+  const std::string uri = shimmed();
+  options.runtime_id = "agent-123";
+  options.key_uri = uri;
+  Signer signer = Signer::open(options).value();
+  const TaskId task = TaskId::parse("task-1").value();
+  std::array<char, kMaxAuthorizationSize> out{};
+  bool is_ok = true;
+  const auto sign = [&] { is_ok = signer.authorization(task, 5s, out, Freshness::fresh).has_value() && is_ok; };
+
+  PaintedStack stack;
+  Entry entry{&stack};
+  shim_control().observe(note_entry, &entry);
+  // The first call resolves symbols and sets up what a thread of the module has.
+  const std::size_t whole = stack.used_by(sign, sign);
+  shim_control().observe(nullptr, nullptr);
+  ASSERT_TRUE(is_ok);
+  EXPECT_GT(entry.deepest, 0U);
+  EXPECT_LE(entry.deepest, kMostStack);
+
+  const TaskRegistration registration = signer.sign_task_registration(5s).value();
+  const auto verify = [&] {
+    is_ok = verify_task_registration(signer.runtime_id(), registration.timestamp.view(),
+                                     registration.signature.view(), signer.public_key(), {hal::system_clock().wall()})
+                .has_value() &&
+            is_ok;
+  };
+  const std::size_t verification = stack.used_by(verify, verify);
+  ASSERT_TRUE(is_ok);
+  EXPECT_LE(verification, kMostStack);
+  std::printf("stack %s: %zu bytes to the module, %zu for the verification, %zu with all that the module uses\n",
+              std::string(scheme_name(GetParam())).c_str(), entry.deepest, verification, whole);
+}
+
+std::size_t resident_kibibytes() {
+  const std::string status = read_file("/proc/self/status");
+  return static_cast<std::size_t>(std::atoll(status.c_str() + status.find("VmRSS:") + 6));
+}
+
+// In a process of its own, which has not done anything of the kind yet: what is resident more after `open` than
+// before.
+template <typename Open>
+std::size_t resident_after(const TemporaryFolder& folder, const Open& open) {
+  const int ended = run_in_child([&] {
+    const std::size_t before = resident_kibibytes();
+    const auto kept = open();
+    return folder.write("resident", std::to_string(resident_kibibytes() - before)).empty() ? false : true;
+  });
+  EXPECT_EQ(ended, 0);
+  return static_cast<std::size_t>(std::stoul(read_file(folder.file("resident"))));
+}
+
+TEST_P(Pkcs11Footprint, ASignerThatWaitsTakesLittleBesideItsModule) {
+  // In a process of its own as well: the module's pages are not to be here yet.
+  ASSERT_EQ(run_in_child([this] { return make_key(GetParam()).public_key.has_value(); }), 0);
+  const std::size_t module =
+      resident_after(hsm_.folder(), [] { return std::make_unique<RawSession>(SoftHsm::kLabel); });
+  const std::size_t whole = resident_after(hsm_.folder(), [this] {
+    SignerOptions options;
+    const std::string uri = direct();
+    options.runtime_id = "agent-123";
+    options.key_uri = uri;
+    return Signer::open(options);
+  });
+  EXPECT_GT(module, 0U);
+  const std::size_t ours = whole - std::min(whole, module);
+  EXPECT_LE(ours, 1024U) << "KiB";
+  std::printf("memory %s: %zu KiB for the module, %zu KiB for the signer beside it\n",
+              std::string(scheme_name(GetParam())).c_str(), module, ours);
+}
+
+INSTANTIATE_TEST_SUITE_P(Schemes, Pkcs11Footprint, ::testing::Values(Scheme::ed25519, Scheme::es256),
+                         [](const auto& scheme) { return std::string(scheme_name(scheme.param)); });
+
+}  // namespace
+}  // namespace holdfast::test
