@@ -2,6 +2,7 @@
 #pragma once
 
 #include "holdfast/assertion.hpp"
+#include "holdfast/event.hpp"
 #include "holdfast/identity.hpp"
 #include "holdfast/registrar.hpp"
 #include "holdfast/result.hpp"
@@ -103,6 +104,7 @@ struct SessionOptions {
   TaskSource* task_source = nullptr;
   bool registers_tasks = true;   ///< false: never; tasks come from `adopt_task` only
   RegistrarOptions registrar{};  ///< an empty URL and an empty CA file mean the identity's
+  EventLog* log = nullptr;       ///< told what happens to the signer and the task; outlives the session
 };
 
 /// What a session is made of in a host without an identity file or a registrar. `signer` and `task_source` are
@@ -112,6 +114,7 @@ struct SessionParts {
   TaskSource* task_source = nullptr;  ///< null: tasks come from `adopt_task` only
   AccountMetadata account{};
   TaskOptions task{};
+  EventLog* log = nullptr;  ///< told what happens to the task; outlives the session. The signer has its own
 };
 
 /// An agent's run task: an identity, its signer and one task in memory. Nothing is ever written to disk.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "holdfast/assertion.hpp"
+#include "holdfast/event.hpp"
 #include "holdfast/public_key.hpp"
 #include "holdfast/result.hpp"
 
@@ -106,6 +107,7 @@ struct SignerOptions {
   std::uint32_t max_tasks = 16;     ///< tasks whose headers are kept, 1 to 100,000; memory is fixed at open
   std::chrono::seconds max_age{0};  ///< how old a reused header may be, 0 to 120 s; 0: same second only
   std::uint16_t sessions = 4;       ///< signatures under way at once, 1 to 64
+  EventLog* log = nullptr;          ///< told of recoveries and refused PINs; outlives the signer; null: nobody is
 };
 
 /// What a signer did so far; every number only grows.

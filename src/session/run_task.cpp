@@ -59,6 +59,7 @@ Result<void> RunTask::replace_locked(TaskGeneration reported, hal::BootTime dead
   if (forgotten_ != reported) {
     signer_.forget_headers();
     forgotten_ = reported;
+    tell(EventKind::task_rejected, reported);
   }
   if (source_ == nullptr) {
     return failure(Status::task_required, Layer::core, kReporting).about("the authority rejected the present one");
@@ -80,10 +81,11 @@ Result<void> RunTask::register_locked(hal::BootTime deadline) noexcept {
   if (!task) {
     last_failure_ = task.error();
     failed_registration_ = registration;
+    tell(EventKind::registration_failed, {}, task.error());
     return task.error();
   }
   last_failure_ = Error{};
-  cell_.store(*task);
+  tell(EventKind::task_registered, cell_.store(*task));
   return {};
 }
 

@@ -22,10 +22,10 @@ namespace holdfast {
 /// more by every thread in turn.
 class RunTask {
  public:
-  /// `source` null: tasks are only adopted. All of them outlive the task.
-  RunTask(TypedSigner& signer, TaskSource* source, std::chrono::nanoseconds rejection_interval,
-          hal::Clock& clock) noexcept
-      : signer_(signer), source_(source), rejection_interval_(rejection_interval), clock_(clock) {}
+  /// `source` null: tasks are only adopted. `log` null: nobody is told. All of them outlive the task.
+  RunTask(TypedSigner& signer, TaskSource* source, std::chrono::nanoseconds rejection_interval, hal::Clock& clock,
+          EventLog* log = nullptr) noexcept
+      : signer_(signer), source_(source), rejection_interval_(rejection_interval), clock_(clock), log_(log) {}
 
   /// The task; registers it if there is none. Who comes after a failure tries anew.
   [[nodiscard]] Result<CurrentTask> get(std::chrono::milliseconds timeout) noexcept;
@@ -45,6 +45,9 @@ class RunTask {
   // All with the lock held.
   [[nodiscard]] Result<void> register_locked(hal::BootTime deadline) noexcept;
   [[nodiscard]] Result<void> replace_locked(TaskGeneration reported, hal::BootTime deadline) noexcept;
+  void tell(EventKind kind, TaskGeneration generation, const Error& why = {}) const noexcept {
+    if (log_ != nullptr) log_->record({.kind = kind, .why = why, .generation = generation.value});
+  }
   [[nodiscard]] Error too_soon(hal::BootTime now) const noexcept;
   [[nodiscard]] hal::BootTime deadline_of(std::chrono::milliseconds timeout) const noexcept;
 
@@ -52,6 +55,7 @@ class RunTask {
   TaskSource* source_;
   std::chrono::nanoseconds rejection_interval_;
   hal::Clock& clock_;
+  EventLog* log_;
   TaskCell cell_;
   std::atomic<std::uint64_t> registrations_{0};  // odd while one is under way
   ClockLock lock_;

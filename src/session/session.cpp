@@ -86,7 +86,7 @@ Result<void> AgentSession::State::climb_once() {
     identity.store(known, std::memory_order_release);
   }
   TypedSigner* signer = HOLDFAST_TRY(foundation->signer());
-  core.emplace(*signer, foundation->task_source(), rules, companions.fields(), clock);
+  core.emplace(*signer, foundation->task_source(), rules, companions.fields(), clock, log);
   ready.store(&*core, std::memory_order_release);
   return {};
 }
@@ -112,7 +112,8 @@ AgentSession::~AgentSession() = default;
 
 Result<AgentSession> AgentSession::assemble(const SessionParts& parts) noexcept try {
   TaskRules rules = HOLDFAST_TRY(TaskRules::check(parts.task));
-  auto state = std::make_unique<State>(std::move(rules), std::make_unique<GivenParts>(parts), hal::system_clock());
+  auto state =
+      std::make_unique<State>(std::move(rules), std::make_unique<GivenParts>(parts), hal::system_clock(), parts.log);
   if (const auto climbed = state->climb(); !climbed) {
     Error error = climbed.error();
     if (error.status == Status::file_invalid) error.status = Status::invalid_argument;  // no file said it

@@ -28,13 +28,13 @@ struct TaskRules {
 /// the opening. Contract of each method as there.
 class SessionCore {
  public:
-  /// `source` may be null; `companions` stay where they are.
+  /// `source` and `log` may be null; `companions` stay where they are.
   SessionCore(TypedSigner& signer, TaskSource* source, TaskRules rules, std::span<const HeaderField> companions,
-              hal::Clock& clock) noexcept
+              hal::Clock& clock, EventLog* log = nullptr) noexcept
       : signer_(signer),
         rules_(std::move(rules)),
         companions_(companions),
-        task_(signer, source, rules_.rejection_interval, clock) {}
+        task_(signer, source, rules_.rejection_interval, clock, log) {}
 
   [[nodiscard]] Result<void> register_task(std::chrono::milliseconds timeout) noexcept;
   [[nodiscard]] Result<TaskGeneration> adopt_task(const TaskId& task) noexcept;

@@ -46,8 +46,8 @@ class CompanionHeaders {
 };
 
 struct AgentSession::State {
-  State(TaskRules checked, std::unique_ptr<SessionFoundation> base, hal::Clock& time) noexcept
-      : rules(std::move(checked)), foundation(std::move(base)), clock(time) {}
+  State(TaskRules checked, std::unique_ptr<SessionFoundation> base, hal::Clock& time, EventLog* told) noexcept
+      : rules(std::move(checked)), foundation(std::move(base)), clock(time), log(told) {}
 
   /// Climbs as far as it gets; the error says what stopped it, and is kept.
   [[nodiscard]] Result<void> climb() noexcept;
@@ -58,6 +58,7 @@ struct AgentSession::State {
   TaskRules rules;
   std::unique_ptr<SessionFoundation> foundation;
   hal::Clock& clock;
+  EventLog* log;  // null: nobody is told
   CompanionHeaders companions;
   std::optional<SessionCore> core;
   ClockLock climbing;

@@ -97,6 +97,7 @@ void Recovery::lose(const Error& failed) noexcept {
   was_reset_ = false;
   if (clock_.boot() >= proven_at_.after(kLongestPause)) pause_ = kFirstPause;
   stand_on(next_rung(Rung::use, failed.status));
+  log_.record({.kind = EventKind::recovery_begun, .why = failed});
 }
 
 Result<Recovery::Ascent> Recovery::ascend(Trial& trial, hal::BootTime deadline) noexcept {
@@ -152,6 +153,7 @@ Status Recovery::prove(Trial& trial) noexcept {
   proven_at_ = clock_.boot();
   recoveries_.fetch_add(1, std::memory_order_relaxed);
   handle_.store(pack(found_), std::memory_order_release);
+  log_.record({.kind = EventKind::recovery_ended});
   return Status::ok;
 }
 

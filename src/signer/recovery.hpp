@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "holdfast/event.hpp"
 #include "holdfast/public_key.hpp"
 #include "holdfast/result.hpp"
 
@@ -53,9 +54,10 @@ class Recovery {
     ~Trial() = default;
   };
 
-  /// `device` and `clock` outlive it. `found` is `key` on the device.
-  Recovery(hal::KeyDevice& device, hal::Clock& clock, const PublicKey& key, hal::KeyHandle found) noexcept
-      : device_(device), clock_(clock), key_(key), handle_(pack(found)) {}
+  /// `device`, `clock` and `log` outlive it. `found` is `key` on the device.
+  Recovery(hal::KeyDevice& device, hal::Clock& clock, const PublicKey& key, hal::KeyHandle found,
+           EventLog& log) noexcept
+      : device_(device), clock_(clock), key_(key), log_(log), handle_(pack(found)) {}
 
   /// The handle to sign with; generation 0 while the key is lost.
   [[nodiscard]] hal::KeyHandle handle() const noexcept { return unpack(handle_.load(std::memory_order_acquire)); }
@@ -106,6 +108,7 @@ class Recovery {
   hal::KeyDevice& device_;
   hal::Clock& clock_;
   const PublicKey& key_;
+  EventLog& log_;  // told with the lock held: of a loss before anything is done about it
   std::atomic<std::uint64_t> handle_;
   std::atomic<Rung> rung_{Rung::use};  // changed with the lock, told without it
   std::atomic<std::uint64_t> resets_{0};

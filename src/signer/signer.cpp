@@ -53,6 +53,15 @@ Result<void> check_options(const SignerOptions& options) noexcept {
   return {};
 }
 
+// A PIN that was refused before there was a signer to tell it.
+template <typename T>
+Result<T> told(Result<T> result, EventLog* log) noexcept {
+  if (!result && log != nullptr && is_refused_pin(result.status())) {
+    log->record({.kind = EventKind::pin_refused, .why = result.error()});
+  }
+  return result;
+}
+
 }  // namespace
 
 struct Signer::State {
@@ -67,7 +76,11 @@ struct Signer::State {
 // A thread that hangs inside the device may come back, and then must find everything where it was.
 void Signer::Release::operator()(State* state) const noexcept {
   state->device->close();
-  if (!state->core.is_in_use()) delete state;
+  if (state->core.is_in_use()) {
+    state->core.silence();
+  } else {
+    delete state;
+  }
 }
 
 Result<Signer> Signer::open(const SignerOptions& options) noexcept {
@@ -78,7 +91,8 @@ Result<Signer> Signer::open(const SignerOptions& options) noexcept {
                                       .profile = options.profile,
                                       .verify = options.verify,
                                       .max_tasks = options.max_tasks,
-                                      .max_age = options.max_age};
+                                      .max_age = options.max_age,
+                                      .log = options.log};
   hal::Clock& clock = hal::system_clock();
   hal::DeviceOptions device_options;
   device_options.uri = options.key_uri;
@@ -89,8 +103,8 @@ Result<Signer> Signer::open(const SignerOptions& options) noexcept {
   device_options.sessions = options.sessions;
   device_options.clock = &clock;
 
-  hal::DevicePtr device = HOLDFAST_TRY(hal::open_device(device_options));
-  SignerCore::Parts parts = HOLDFAST_TRY(SignerCore::prepare(*device, clock, settings));
+  hal::DevicePtr device = HOLDFAST_TRY(told(hal::open_device(device_options), options.log));
+  SignerCore::Parts parts = HOLDFAST_TRY(told(SignerCore::prepare(*device, clock, settings), options.log));
   auto* state = new (std::nothrow) State(std::move(device), clock, std::move(parts));
   if (state == nullptr) return failure(Status::resource_exhausted, Layer::core, "opening a signer");
   Signer signer{std::unique_ptr<State, Release>(state)};

@@ -68,7 +68,8 @@ Result<SignerCore::Parts> SignerCore::prepare(hal::KeyDevice& device, hal::Clock
   if (auto allowed = check_key_policy(key, settings.profile); !allowed) return allowed.error();
   SignatureVerifier verifier = HOLDFAST_TRY(verifier_for(public_key, settings.expected_key.has_value()));
   HeaderCache cache = HOLDFAST_TRY(HeaderCache::create(settings.max_tasks, settings.max_age, clock));
-  return Parts{settings.runtime_id, settings.verify, handle, verifier, std::move(fork_guard), std::move(cache)};
+  return Parts{settings.runtime_id,   settings.verify,  handle,      verifier,
+               std::move(fork_guard), std::move(cache), settings.log};
 }
 
 SignerCore::SignerCore(hal::KeyDevice& device, hal::Clock& clock, Parts parts) noexcept
@@ -79,7 +80,8 @@ SignerCore::SignerCore(hal::KeyDevice& device, hal::Clock& clock, Parts parts) n
       verify_(parts.verify),
       fork_guard_(std::move(parts.fork_guard)),
       cache_(std::move(parts.cache)),
-      recovery_(device, clock, verifier_.public_key(), parts.handle) {}
+      events_(parts.log, clock),
+      recovery_(device, clock, verifier_.public_key(), parts.handle, events_) {}
 
 // One signature under way, made with the key in use or with one that recovery found.
 class SignerCore::Signing final : private Recovery::Trial {
@@ -226,6 +228,11 @@ void SignerCore::forget_headers() noexcept {
   if (!fork_guard_.is_forked()) cache_.forget();
 }
 
+void SignerCore::silence() noexcept {
+  // The threads that may still be in here are the parent's, and so is the lock that one of them may hold.
+  if (!fork_guard_.is_forked()) events_.shut();
+}
+
 SignerCounters SignerCore::counters() const noexcept {
   SignerCounters counters;
   for (const Counter& counter : headers_reused_) {
@@ -290,7 +297,9 @@ Error SignerCore::settle(const Error& error) noexcept {
     holdfast_status none = HOLDFAST_OK;
     latched_.compare_exchange_strong(none, static_cast<holdfast_status>(error.status), std::memory_order_acq_rel);
     cache_.forget();
+    events_.record_once(EventKind::signer_stopped, error);
   }
+  if (is_refused_pin(error.status)) events_.record_once(EventKind::pin_refused, error);
   return error;
 }
 

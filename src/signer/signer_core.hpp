@@ -5,6 +5,7 @@
 
 #include "hal/fork_guard.hpp"
 #include "hal/key_device.hpp"
+#include "src/signer/event_gate.hpp"
 #include "src/signer/header_cache.hpp"
 #include "src/signer/recovery.hpp"
 #include "src/verification/signature.hpp"
@@ -32,6 +33,7 @@ class SignerCore final : public TypedSigner {
     VerifySignatures verify = VerifySignatures::always;
     std::uint32_t max_tasks = 16;
     std::chrono::seconds max_age{0};
+    EventLog* log = nullptr;  // outlives the core, or until `silence`
   };
 
   /// What `prepare` made: a found key that passed the gate, its verifier, the memory.
@@ -42,6 +44,7 @@ class SignerCore final : public TypedSigner {
     SignatureVerifier verifier;
     hal::ForkGuard fork_guard;
     HeaderCache cache;
+    EventLog* log;
   };
 
   /// Finds the key and judges it. Failures: those of `find_key` and `describe`, `key_changed`, `key_refused`,
@@ -62,6 +65,8 @@ class SignerCore final : public TypedSigner {
   [[nodiscard]] SignerCounters counters() const noexcept;
   /// Whether a thread is signing: for whoever wants to destroy this.
   [[nodiscard]] bool is_in_use() const noexcept { return under_way_.load(std::memory_order_acquire) != 0; }
+  /// Nothing is told to the log any more: for whoever leaves this behind because a thread is in it.
+  void silence() noexcept;
 
  private:
   class Signing;
@@ -90,6 +95,7 @@ class SignerCore final : public TypedSigner {
   const VerifySignatures verify_;
   hal::ForkGuard fork_guard_;
   HeaderCache cache_;
+  EventGate events_;
   // Changed by a failure or a recovery only.
   Recovery recovery_;
   std::atomic<std::uint32_t> verified_generation_{0};  // of the last handle whose signature verified; 0: none yet

@@ -5,6 +5,7 @@
 
 #include <holdfast/assertion.hpp>
 #include <holdfast/attestation.hpp>
+#include <holdfast/event.hpp>
 #include <holdfast/identity.hpp>
 #include <holdfast/public_key.hpp>
 #include <holdfast/registrar.hpp>

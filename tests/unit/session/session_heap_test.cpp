@@ -3,6 +3,7 @@
 #include "hal/fake/device.hpp"
 #include "src/session/session_core.hpp"
 #include "src/signer/signer_core.hpp"
+#include "tests/support/recorded_log.hpp"
 
 #include <gtest/gtest.h>
 
@@ -75,12 +76,14 @@ TEST(SessionHeap, NothingIsAllocatedByHeadersAndRejections) {
   secret.fill(std::byte{7});
   ASSERT_TRUE(token.put_key("agent", Scheme::ed25519, secret));
   const auto device = hal::fake::FakeDevice::open(token, {.label = "agent"}).value();
-  const SignerCore::Settings settings{.runtime_id = RuntimeId::parse("agent-123").value(), .max_tasks = 4};
+  test::CountingLog log;
+  const SignerCore::Settings settings{
+      .runtime_id = RuntimeId::parse("agent-123").value(), .max_tasks = 4, .log = &log};
   SignerCore signer(*device, clock, SignerCore::prepare(*device, clock, settings).value());
   CountedTasks tasks;
   const std::array<HeaderField, 1> companions{HeaderField{"ChatGPT-Account-ID", "account-1"}};
   TaskRules rules = TaskRules::check({.origins = {"https://api.example"}}).value();
-  SessionCore session(signer, &tasks, std::move(rules), companions, clock);
+  SessionCore session(signer, &tasks, std::move(rules), companions, clock, &log);
 
   std::array<char, kMaxAuthorizationSize> out{};
   bool is_ok = true;
@@ -101,6 +104,7 @@ TEST(SessionHeap, NothingIsAllocatedByHeadersAndRejections) {
   EXPECT_TRUE(is_ok);
   EXPECT_EQ(after, before);
   EXPECT_EQ(tasks.calls, 101);
+  EXPECT_GE(log.events, 200) << "a log costs nothing either";
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "hal/fake/clock.hpp"
 #include "hal/fake/device.hpp"
 #include "src/signer/signer_core.hpp"
+#include "tests/support/recorded_log.hpp"
 
 #include <gtest/gtest.h>
 
@@ -79,7 +80,9 @@ TEST_P(SignerHeap, NothingIsAllocatedAfterOpen) {
   secret.fill(std::byte{7});
   ASSERT_TRUE(token.put_key("agent", GetParam(), secret));
   const auto device = hal::fake::FakeDevice::open(token, {.label = "agent"}).value();
-  const SignerCore::Settings settings{.runtime_id = RuntimeId::parse("agent-123").value(), .max_tasks = 4};
+  test::CountingLog log;
+  const SignerCore::Settings settings{
+      .runtime_id = RuntimeId::parse("agent-123").value(), .max_tasks = 4, .log = &log};
   SignerCore core(*device, clock, SignerCore::prepare(*device, clock, settings).value());
   std::array<char, kMaxAuthorizationSize> out{};
   const std::array<TaskId, 6> tasks{TaskId::parse("a").value(), TaskId::parse("b").value(),
@@ -108,6 +111,7 @@ TEST_P(SignerHeap, NothingIsAllocatedAfterOpen) {
   const std::uint64_t after = heap_calls.load();
   EXPECT_TRUE(is_ok);
   EXPECT_EQ(after, before);
+  EXPECT_GE(log.events, 200) << "a log costs nothing either";
 }
 
 INSTANTIATE_TEST_SUITE_P(Schemes, SignerHeap, testing::Values(Scheme::ed25519, Scheme::es256),
