@@ -11,7 +11,8 @@
  *  Texts are UTF-8, end with a NUL and are copied or used during the call only. An optional text may be null or "".
  *  A null handle, a required pointer that is null, a structure of another size, a reserved member that is not 0 and
  * an unknown flag are HOLDFAST_INVALID_ARGUMENT, and nothing is done then.
- *  **Structures** begin with `struct_size`, set by their HOLDFAST_..._INIT. Members are only appended.
+ *  **Structures** begin with `struct_size`, set by their HOLDFAST_..._INIT. Members are only appended. Options of the
+ *  size that an earlier header gave them are taken as well, what they lack being 0.
  *  **Buffers** are the caller's. Too small: HOLDFAST_BUFFER_TOO_SMALL, the size needed (the NUL included) is written
  *  and the token is not touched. After any failure a buffer is all zeroes, a handle null.
  *  **Errors.** `out_error` may be null: the status alone is answered then. Nothing is global, nothing to free.
@@ -19,8 +20,10 @@
  *  **Fork.** In a forked child every call that signs or registers answers HOLDFAST_FORKED; close the handle there and
  * open another.
  *  **Time.** A `timeout_ms` of 0 means 30,000. It bounds every wait of ours, not a native call that never returns.
- *  There is no log and no callback: what happened is in the error and the counters. */
+ *  **Log.** There is none, unless a handle's options name a function: see holdfast_log_function. What happened in a
+ *  call is in its error, and the counters count it, in any case. */
 
+#include "holdfast/event.h"
 #include "holdfast/status.h"
 
 #include <stddef.h>
@@ -131,9 +134,11 @@ typedef struct holdfast_signer_options {
   uint32_t max_age_s;              /**< how old a reused header may be, 0 to 120 s; 0: of the same second */
   uint32_t sessions;               /**< signatures under way at once, 1 to 64; 0: 4 */
   uint32_t reserved;               /**< 0 */
+  holdfast_log_function log;       /**< optional; recoveries, a refused PIN, a signer that stopped */
+  void* log_context;               /**< handed to `log` as it is; null without one */
 } holdfast_signer_options;
 #define HOLDFAST_SIGNER_OPTIONS_INIT \
-  { sizeof(holdfast_signer_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(holdfast_signer_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** A signed task registration, for `POST .../task/register`. Both texts end with a NUL. */
 typedef struct holdfast_task_registration {
@@ -287,9 +292,11 @@ typedef struct holdfast_session_options {
   uint32_t signing_timeout_ms;
   uint32_t rejection_interval_ms; /**< rejections lead to one registration in this time; 1,000 to a day; 0: 60,000 */
   uint32_t reserved;              /**< 0 */
+  holdfast_log_function log;      /**< optional; as a signer's, and what happens to the task */
+  void* log_context;              /**< handed to `log` as it is; null without one */
 } holdfast_session_options;
 #define HOLDFAST_SESSION_OPTIONS_INIT \
-  { sizeof(holdfast_session_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(holdfast_session_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** One header of a request, both texts with a NUL. It *replaces* every header of that name the request has. */
 typedef struct holdfast_header {
@@ -361,9 +368,10 @@ HOLDFAST_API holdfast_status holdfast_session_authorization(holdfast_session* se
                                                             char* out_value, size_t value_capacity,
                                                             size_t* out_value_size, uint64_t* out_generation,
                                                             holdfast_error* out_error);
-/** The headers of a request to `url`, if its origin is on the session's list; else HOLDFAST_ORIGIN_NOT_LISTED, before
- *  anything is signed. `value_buffer` holds the value of `Authorization` and needs HOLDFAST_AUTHORIZATION_CAPACITY
- *  bytes; its size needed is written to `out_value_size`. */
+/** The headers of a request to `url`, if its origin is on the session's list; else HOLDFAST_ORIGIN_NOT_LISTED, or
+ *  HOLDFAST_INVALID_ARGUMENT for a URL that no listed origin can have or that readers could understand in different
+ *  ways, before anything is signed. `value_buffer` holds the value of `Authorization` and needs
+ * HOLDFAST_AUTHORIZATION_CAPACITY bytes; its size needed is written to `out_value_size`. */
 HOLDFAST_API holdfast_status holdfast_session_headers_for(holdfast_session* session, const char* url, uint32_t flags,
                                                           char* value_buffer, size_t value_capacity,
                                                           size_t* out_value_size, holdfast_headers* out_headers,

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -32,6 +34,16 @@ inline constexpr std::uint32_t kDefaultTimeoutMs = 30'000;
 template <typename Structure>
 [[nodiscard]] bool has_known_size(const Structure* structure) noexcept {
   return structure != nullptr && structure->struct_size == sizeof(Structure);
+}
+
+/// Options as a caller compiled them, with the header of this library or with the first one, whose structure had
+/// `first_size` bytes; what that lacks is 0. None for any other size.
+template <typename Options>
+[[nodiscard]] std::optional<Options> read_options(const Options* given, std::size_t first_size) noexcept {
+  if (given == nullptr || (given->struct_size != first_size && given->struct_size != sizeof(Options))) return {};
+  Options options{};
+  std::memcpy(&options, given, given->struct_size);
+  return options;
 }
 
 [[nodiscard]] inline std::chrono::milliseconds timeout_of(std::uint32_t timeout_ms) noexcept {

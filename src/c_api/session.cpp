@@ -4,11 +4,14 @@
 #include "holdfast/holdfast.h"
 
 #include "src/c_api/argument.hpp"
+#include "src/c_api/callback_log.hpp"
 #include "src/c_api/error.hpp"
 #include "src/c_api/key_info.hpp"
 
+#include <cstddef>
 #include <exception>
 #include <iterator>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -27,13 +30,16 @@ using holdfast::Status;
 using holdfast::TaskGeneration;
 using holdfast::TaskId;
 using holdfast::c_api::bad_argument;
+using holdfast::c_api::CallbackLog;
 using holdfast::c_api::has_known_size;
 using holdfast::c_api::KeyPolicy;
 using holdfast::c_api::Outcome;
+using holdfast::c_api::read_options;
 using holdfast::c_api::text_or_empty;
 using holdfast::c_api::TextBuffer;
 
 struct holdfast_session {
+  std::unique_ptr<CallbackLog> log;  // outlives the session
   AgentSession session;
   std::uint32_t max_age_s;
 };
@@ -55,6 +61,9 @@ constexpr const char* kReporting = "reporting a rejection";
 constexpr std::string_view kNullSession = "the session is null";
 constexpr std::string_view kUnknownFlag = "an unknown flag is set";
 
+// Of the first header, which ended before `log`.
+constexpr std::size_t kFirstOptionsSize = offsetof(holdfast_session_options, log);
+
 constexpr std::uint32_t kSessionFlags = HOLDFAST_SESSION_ALLOWS_UNREADY | HOLDFAST_SESSION_REGISTERS_NO_TASKS;
 
 void set_unless_zero(std::chrono::milliseconds& out, std::uint32_t given_ms) noexcept {
@@ -67,6 +76,9 @@ Result<SessionOptions> read(const holdfast_session_options& given) {
   if (given.reserved != 0) return bad_argument(kOpening, "reserved is not 0");
   if (given.minimum_profile > HOLDFAST_PROFILE_SHARED) {
     return bad_argument(kOpening, "minimum_profile is none that is known");
+  }
+  if (given.log == nullptr && given.log_context != nullptr) {
+    return bad_argument(kOpening, "log_context is set, log is null");
   }
   if (given.origins == nullptr && given.origins_count != 0) return bad_argument(kOpening, "origins is null");
   SessionOptions options;
@@ -96,9 +108,11 @@ Result<SessionOptions> read(const holdfast_session_options& given) {
 }
 
 Result<holdfast_session*> open(const holdfast_session_options& given) noexcept try {
-  const SessionOptions options = HOLDFAST_TRY(read(given));
+  SessionOptions options = HOLDFAST_TRY(read(given));
+  auto log = std::make_unique<CallbackLog>(given.log, given.log_context);
+  options.log = log->log();
   AgentSession session = HOLDFAST_TRY(AgentSession::open(options));
-  return new holdfast_session{std::move(session), given.max_age_s};
+  return new holdfast_session{std::move(log), std::move(session), given.max_age_s};
 } catch (const std::exception&) {  // std::bad_alloc, or std::length_error for a text that is absurd
   return failure(Status::resource_exhausted, Layer::core, kOpening);
 }
@@ -139,8 +153,9 @@ holdfast_status holdfast_session_open(const holdfast_session_options* options, h
   if (out_session != nullptr) *out_session = nullptr;
   if (!outcome.is_usable()) return HOLDFAST_INVALID_ARGUMENT;
   if (out_session == nullptr) return outcome.bad_argument(kOpening, "out_session is null");
-  if (!has_known_size(options)) return outcome.bad_argument(kOpening, "options is null or of an unknown size");
-  const Result<holdfast_session*> opened = open(*options);
+  const std::optional<holdfast_session_options> given = read_options(options, kFirstOptionsSize);
+  if (!given) return outcome.bad_argument(kOpening, "options is null or of an unknown size");
+  const Result<holdfast_session*> opened = open(*given);
   if (opened) *out_session = *opened;
   return outcome.of(opened);
 }

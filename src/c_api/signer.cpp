@@ -5,10 +5,13 @@
 
 #include "src/assertion/envelope.hpp"
 #include "src/c_api/argument.hpp"
+#include "src/c_api/callback_log.hpp"
 #include "src/c_api/error.hpp"
 #include "src/c_api/key_info.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -26,15 +29,18 @@ using holdfast::TaskId;
 using holdfast::TaskRegistration;
 using holdfast::VerifySignatures;
 using holdfast::c_api::bad_argument;
+using holdfast::c_api::CallbackLog;
 using holdfast::c_api::copy_text;
 using holdfast::c_api::has_known_size;
 using holdfast::c_api::KeyPolicy;
 using holdfast::c_api::Outcome;
+using holdfast::c_api::read_options;
 using holdfast::c_api::text_or_empty;
 using holdfast::c_api::TextBuffer;
 using holdfast::c_api::timeout_of;
 
 struct holdfast_signer {
+  std::unique_ptr<CallbackLog> log;  // outlives the signer
   Signer signer;
   KeyPolicy policy;
 };
@@ -48,6 +54,9 @@ constexpr const char* kUnsealing = "opening a sealed task id";
 constexpr const char* kReading = "reading about a signer";
 constexpr std::string_view kNullSigner = "the signer is null";
 
+// Of the first header, which ended before `log`.
+constexpr std::size_t kFirstOptionsSize = offsetof(holdfast_signer_options, log);
+
 constexpr std::uint32_t kSignerFlags =
     HOLDFAST_SIGNER_SHARES_MODULE | HOLDFAST_SIGNER_VERIFIES_AFTER_OPEN_AND_RECOVERY;
 
@@ -59,6 +68,9 @@ Result<SignerOptions> read(const holdfast_signer_options& given) noexcept {
   if (given.profile > HOLDFAST_PROFILE_SHARED) return bad_argument(kOpening, "profile is none that is known");
   if (given.scheme > HOLDFAST_SCHEME_ES256) return bad_argument(kOpening, "scheme is none that is known");
   if (given.sessions > UINT16_MAX) return bad_argument(kOpening, "sessions is not 1 to 64");
+  if (given.log == nullptr && given.log_context != nullptr) {
+    return bad_argument(kOpening, "log_context is set, log is null");
+  }
   SignerOptions options;
   options.runtime_id = given.runtime_id;
   options.key_uri = given.key_uri;
@@ -79,10 +91,13 @@ Result<SignerOptions> read(const holdfast_signer_options& given) noexcept {
 }
 
 Result<holdfast_signer*> open(const holdfast_signer_options& given) noexcept {
-  const SignerOptions options = HOLDFAST_TRY(read(given));
+  SignerOptions options = HOLDFAST_TRY(read(given));
+  std::unique_ptr<CallbackLog> log(new (std::nothrow) CallbackLog(given.log, given.log_context));
+  if (log == nullptr) return failure(Status::resource_exhausted, Layer::core, kOpening);
+  options.log = log->log();
   Signer signer = HOLDFAST_TRY(Signer::open(options));
-  auto* handle =
-      new (std::nothrow) holdfast_signer{std::move(signer), {options.profile, options.verify, given.max_age_s}};
+  auto* handle = new (std::nothrow)
+      holdfast_signer{std::move(log), std::move(signer), {options.profile, options.verify, given.max_age_s}};
   if (handle == nullptr) return failure(Status::resource_exhausted, Layer::core, kOpening);
   return handle;
 }
@@ -113,8 +128,9 @@ holdfast_status holdfast_signer_open(const holdfast_signer_options* options, hol
   if (out_signer != nullptr) *out_signer = nullptr;
   if (!outcome.is_usable()) return HOLDFAST_INVALID_ARGUMENT;
   if (out_signer == nullptr) return outcome.bad_argument(kOpening, "out_signer is null");
-  if (!has_known_size(options)) return outcome.bad_argument(kOpening, "options is null or of an unknown size");
-  const Result<holdfast_signer*> opened = open(*options);
+  const std::optional<holdfast_signer_options> given = read_options(options, kFirstOptionsSize);
+  if (!given) return outcome.bad_argument(kOpening, "options is null or of an unknown size");
+  const Result<holdfast_signer*> opened = open(*given);
   if (opened) *out_signer = *opened;
   return outcome.of(opened);
 }

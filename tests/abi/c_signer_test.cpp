@@ -7,10 +7,13 @@
 #include <holdfast/holdfast.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace holdfast::test {
 namespace {
@@ -217,6 +220,46 @@ TEST_F(CSigner, WithoutATwinASealedTaskStaysSealed) {
   EXPECT_EQ(holdfast_signer_open_sealed_task(signer.get(), "AAAA", 0, value_.data(), 128, &size_, &error_),
             HOLDFAST_BUFFER_TOO_SMALL);
   EXPECT_EQ(size_, std::size_t{HOLDFAST_IDENTIFIER_CAPACITY});
+}
+
+struct ToldKinds {
+  static void note(void* context, const holdfast_event* event) {
+    static_cast<ToldKinds*>(context)->kinds.push_back(static_cast<int>(event->kind));
+  }
+  std::vector<int> kinds;
+};
+
+TEST_F(CSigner, ItsLogHearsOfARecoveryAndOfNothingElse) {
+  ToldKinds told;
+  options_.log = &ToldKinds::note;
+  options_.log_context = &told;
+  const SignerPtr signer = open();
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(authorize(signer.get(), HOLDFAST_FRESH), HOLDFAST_OK) << error_.message;
+  EXPECT_TRUE(told.kinds.empty());
+  const std::string elsewhere = hsm_.folder().file("elsewhere");
+  std::filesystem::rename(hsm_.token_folder(), elsewhere);
+  EXPECT_EQ(holdfast_signer_authorization(signer.get(), kTask, HOLDFAST_FRESH, 100, value_.data(), value_.size(),
+                                          &size_, &error_),
+            HOLDFAST_DEVICE_GONE)
+      << error_.message;
+  std::filesystem::rename(elsewhere, hsm_.token_folder());
+  while (authorize(signer.get(), HOLDFAST_FRESH) != HOLDFAST_OK) {
+  }
+  EXPECT_EQ(told.kinds, (std::vector<int>{HOLDFAST_EVENT_RECOVERY_BEGUN, HOLDFAST_EVENT_RECOVERY_ENDED}));
+}
+
+TEST_F(CSigner, OptionsOfTheFirstHeaderAreTaken) {
+  ToldKinds told;
+  options_.log = &ToldKinds::note;
+  options_.log_context = &told;
+  options_.struct_size = offsetof(holdfast_signer_options, log);
+  const SignerPtr signer = open();
+  EXPECT_EQ(authorize(signer.get()), HOLDFAST_OK) << error_.message;
+  options_.struct_size = sizeof options_;
+  options_.log = nullptr;
+  holdfast_signer* none = nullptr;
+  EXPECT_EQ(holdfast_signer_open(&options_, &none, &error_), HOLDFAST_INVALID_ARGUMENT) << "a context for nobody";
+  EXPECT_EQ(none, nullptr);
 }
 
 TEST_F(CSigner, AForkedChildIsTold) {

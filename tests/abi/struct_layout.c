@@ -18,6 +18,17 @@ int main(void) {
   MEMBER(holdfast_error, native);
   MEMBER(holdfast_error, message);
   MEMBER(holdfast_error, hint);
+  STRUCTURE(holdfast_event);
+  MEMBER(holdfast_event, struct_size);
+  MEMBER(holdfast_event, kind);
+  MEMBER(holdfast_event, severity);
+  MEMBER(holdfast_event, status);
+  MEMBER(holdfast_event, layer);
+  MEMBER(holdfast_event, remedy);
+  MEMBER(holdfast_event, native);
+  MEMBER(holdfast_event, generation);
+  MEMBER(holdfast_event, message);
+  MEMBER(holdfast_event, hint);
   STRUCTURE(holdfast_signer_options);
   MEMBER(holdfast_signer_options, struct_size);
   MEMBER(holdfast_signer_options, flags);
@@ -33,6 +44,8 @@ int main(void) {
   MEMBER(holdfast_signer_options, max_age_s);
   MEMBER(holdfast_signer_options, sessions);
   MEMBER(holdfast_signer_options, reserved);
+  MEMBER(holdfast_signer_options, log);
+  MEMBER(holdfast_signer_options, log_context);
   STRUCTURE(holdfast_task_registration);
   MEMBER(holdfast_task_registration, struct_size);
   MEMBER(holdfast_task_registration, reserved);
@@ -86,6 +99,8 @@ int main(void) {
   MEMBER(holdfast_session_options, signing_timeout_ms);
   MEMBER(holdfast_session_options, rejection_interval_ms);
   MEMBER(holdfast_session_options, reserved);
+  MEMBER(holdfast_session_options, log);
+  MEMBER(holdfast_session_options, log_context);
   STRUCTURE(holdfast_header);
   MEMBER(holdfast_header, name);
   MEMBER(holdfast_header, value);
