@@ -254,6 +254,66 @@ HOLDFAST_API holdfast_status holdfast_verify_task_registration(const char* runti
 
 /* ==== `holdfast-sign` ends here; what follows is in `holdfast` alone ==== */
 
+/* ---- Registrar: a process of its own that speaks HTTPS for a host which may not ---- */
+
+typedef struct holdfast_registrar holdfast_registrar;
+
+enum {
+  HOLDFAST_REGISTRAR_RUNNING = 1,
+  HOLDFAST_REGISTRAR_GONE = 2 /**< it ended, was killed, or broke the protocol and was put down */
+};
+
+/** Flag of `holdfast_registrar_options`: do not start where the kernel has no Landlock (HOLDFAST_PERMISSION_DENIED).
+ */
+enum { HOLDFAST_REGISTRAR_REQUIRES_LANDLOCK = 1 };
+
+/** Called in the new process when its own sandbox is closed, before the first request: a place for a seccomp filter
+ * of the host's own, which must leave what libcurl and name look-up need. 0 ends the process. */
+typedef int32_t (*holdfast_sandbox_function)(void* sandbox_context);
+
+typedef struct holdfast_registrar_options {
+  uint32_t struct_size;
+  uint32_t flags;                          /**< HOLDFAST_REGISTRAR_... */
+  const char* identity_file;               /**< read for the authority, unless `authority_url` is given; optional:
+                                                searched for */
+  const char* authority_url;               /**< optional: the identity's */
+  const char* ca_file;                     /**< PEM bundle; optional: the identity's, else the system's */
+  const char* client_certificate;          /**< PEM file, for mutual TLS; optional */
+  const char* client_key;                  /**< PEM file; optional */
+  const char* proxy;                       /**< explicit proxy URL; optional: none */
+  holdfast_sandbox_function enter_sandbox; /**< optional; is called at each restart, too */
+  void* sandbox_context;                   /**< handed to `enter_sandbox` as it is; null without one */
+  uint32_t start_timeout_ms;               /**< for the new process to be ready; 0: 10,000 */
+  uint32_t reserved;                       /**< 0 */
+} holdfast_registrar_options;
+#define HOLDFAST_REGISTRAR_OPTIONS_INIT \
+  { sizeof(holdfast_registrar_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/** Forks the registrar and waits until it is ready. It carries registrations for the sessions that name it
+ *  (`holdfast_session_options`): the host signs, and it gets nothing but a signed registration for each attempt.
+ *
+ *  **Order.** The new process is a copy of the host: call this first, before threads are made, before a session or a
+ *  signer is opened, and before the host locks itself down. It ends with the thread that called this, and when the
+ *  handle is closed. After a change of user the host can no longer end one that hangs.
+ *  Worth handling: FILE_INVALID (the identity; or libcurl is missing), PERMISSION_DENIED, RESOURCE_EXHAUSTED (no
+ *  process), DEADLINE_EXCEEDED. */
+HOLDFAST_API holdfast_status holdfast_registrar_start(const holdfast_registrar_options* options,
+                                                      holdfast_registrar** out_registrar, holdfast_error* out_error);
+/** Ends the process and waits for its end; after every session that names it. Null is accepted. In a forked child the
+ *  process is the parent's and goes on. */
+HOLDFAST_API void holdfast_registrar_close(holdfast_registrar* registrar);
+/** Writes HOLDFAST_REGISTRAR_..., without waiting. While it is gone registrations are HOLDFAST_AUTHORITY_UNAVAILABLE
+ *  and the present task is as good as before. */
+HOLDFAST_API holdfast_status holdfast_registrar_state(holdfast_registrar* registrar, uint32_t* out_state,
+                                                      holdfast_error* out_error);
+/** Puts a new process in the place of one that is gone, or ends one that hangs, where the host may still fork. It is
+ * a copy of the host as it is now: PINs are empty pages in it, but not what a token's module keeps in this process.
+ *  Failures as `holdfast_registrar_start`. */
+HOLDFAST_API holdfast_status holdfast_registrar_restart(holdfast_registrar* registrar, holdfast_error* out_error);
+/** Writes the process id; -1 when it is gone. For a supervisor: do not wait for it, the handle does. */
+HOLDFAST_API holdfast_status holdfast_registrar_process_id(holdfast_registrar* registrar, int32_t* out_process_id,
+                                                           holdfast_error* out_error);
+
 /* ---- Session: an identity file, its signer and one run task in memory ---- */
 
 typedef struct holdfast_session holdfast_session;
@@ -294,9 +354,11 @@ typedef struct holdfast_session_options {
   uint32_t reserved;              /**< 0 */
   holdfast_log_function log;      /**< optional; as a signer's, and what happens to the task */
   void* log_context;              /**< handed to `log` as it is; null without one */
+  holdfast_registrar* registrar;  /**< who registers tasks; outlives the session. Null: this process does. With one,
+                                       what says how to reach the authority is its own: null here */
 } holdfast_session_options;
 #define HOLDFAST_SESSION_OPTIONS_INIT \
-  { sizeof(holdfast_session_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(holdfast_session_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** One header of a request, both texts with a NUL. It *replaces* every header of that name the request has. */
 typedef struct holdfast_header {

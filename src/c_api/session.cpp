@@ -7,6 +7,7 @@
 #include "src/c_api/callback_log.hpp"
 #include "src/c_api/error.hpp"
 #include "src/c_api/key_info.hpp"
+#include "src/c_api/registrar_handle.hpp"
 
 #include <cstddef>
 #include <exception>
@@ -92,6 +93,14 @@ Result<SessionOptions> read(const holdfast_session_options& given) {
   options.max_age = std::chrono::seconds(given.max_age_s);
   options.allow_unready = (given.flags & HOLDFAST_SESSION_ALLOWS_UNREADY) != 0;
   options.registers_tasks = (given.flags & HOLDFAST_SESSION_REGISTERS_NO_TASKS) == 0;
+  if (given.registrar != nullptr) {
+    const auto is_given = [](const char* text) { return !text_or_empty(text).empty(); };
+    if (is_given(given.authority_url) || is_given(given.ca_file) || is_given(given.client_certificate) ||
+        is_given(given.client_key) || is_given(given.proxy)) {
+      return bad_argument(kOpening, "registrar is set, and so is a way to the authority that it would not go");
+    }
+    options.task_source = &*given.registrar->process;
+  }
   options.registrar.authority_url = text_or_empty(given.authority_url);
   options.registrar.ca_file = text_or_empty(given.ca_file);
   options.registrar.client_certificate = text_or_empty(given.client_certificate);

@@ -79,6 +79,19 @@ int main(void) {
   MEMBER(holdfast_assertion, runtime_id);
   MEMBER(holdfast_assertion, task_id);
   MEMBER(holdfast_assertion, timestamp);
+  STRUCTURE(holdfast_registrar_options);
+  MEMBER(holdfast_registrar_options, struct_size);
+  MEMBER(holdfast_registrar_options, flags);
+  MEMBER(holdfast_registrar_options, identity_file);
+  MEMBER(holdfast_registrar_options, authority_url);
+  MEMBER(holdfast_registrar_options, ca_file);
+  MEMBER(holdfast_registrar_options, client_certificate);
+  MEMBER(holdfast_registrar_options, client_key);
+  MEMBER(holdfast_registrar_options, proxy);
+  MEMBER(holdfast_registrar_options, enter_sandbox);
+  MEMBER(holdfast_registrar_options, sandbox_context);
+  MEMBER(holdfast_registrar_options, start_timeout_ms);
+  MEMBER(holdfast_registrar_options, reserved);
   STRUCTURE(holdfast_session_options);
   MEMBER(holdfast_session_options, struct_size);
   MEMBER(holdfast_session_options, flags);
@@ -101,6 +114,7 @@ int main(void) {
   MEMBER(holdfast_session_options, reserved);
   MEMBER(holdfast_session_options, log);
   MEMBER(holdfast_session_options, log_context);
+  MEMBER(holdfast_session_options, registrar);
   STRUCTURE(holdfast_header);
   MEMBER(holdfast_header, name);
   MEMBER(holdfast_header, value);
