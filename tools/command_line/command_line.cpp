@@ -192,6 +192,11 @@ class Reader {
     const Command& command = *request_.command;
     for (; next_ < given_.size(); ++next_) {
       const std::string& argument = given_[next_];
+      if (command.takes_rest() && (argument == "--" || !is_option(argument))) {
+        const std::size_t first = next_ + (argument == "--" ? 1 : 0);
+        foreign_.assign(given_.begin() + static_cast<std::ptrdiff_t>(first), given_.end());
+        return;
+      }
       if (argument == "--") {
         rest_.insert(rest_.end(), given_.begin() + static_cast<std::ptrdiff_t>(next_), given_.end());
         return;
@@ -290,6 +295,8 @@ class Reader {
 
   void take_positionals(const std::vector<std::string>& values) {
     const std::vector<Positional>& positionals = request_.command->positionals;
+    for (const std::string& word : foreign_) request_.arguments.add(positionals.front().name, word);
+    if (!foreign_.empty()) return;
     if (values.size() > positionals.size()) {
       wrong("too many arguments for '" + joined(program_.name, words_) + "'",
             positionals.empty() ? "it takes options only; " + hint() : "quote what holds spaces or ';'; " + hint());
@@ -313,6 +320,7 @@ class Reader {
   std::size_t next_ = 0;
   std::string words_;
   std::vector<std::string> rest_;
+  std::vector<std::string> foreign_;  // CLI11 would take [a,b] in it for two words
   bool is_help_asked_ = false;
   bool is_version_asked_ = false;
   Request request_;

@@ -34,6 +34,9 @@ struct Positional {
   std::string_view name;  ///< "URI"
   std::string_view help;
   bool is_required = true;
+  /// It and all that follows is another program's command line, taken word for word (`Arguments::values`): it begins
+  /// after `--`, or at the first word that is no option. Then there is no other positional.
+  bool takes_rest = false;
 };
 
 struct Example {
@@ -50,7 +53,7 @@ class Arguments {
   [[nodiscard]] std::string_view value(std::string_view name) const noexcept;
   /// The value if the option was given: an option given as the empty text is told from one that is absent.
   [[nodiscard]] std::optional<std::string_view> given(std::string_view name) const noexcept;
-  /// Every value of a repeated option, in order.
+  /// Every value of a repeated option, or word of a positional that takes the rest, in order.
   [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const;
 
   void add(std::string_view name, std::string_view value);
@@ -68,6 +71,8 @@ struct Command {
   std::vector<Example> examples;
   /// Does the work; its value is the exit code.
   std::function<int(const Arguments&)> run;
+
+  [[nodiscard]] bool takes_rest() const { return !positionals.empty() && positionals.front().takes_rest; }
 };
 
 struct Program {

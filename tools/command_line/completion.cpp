@@ -132,10 +132,17 @@ std::string bash_completion(const Program& program) {
       "  done\n"
       "  case $words in\n";
   for (const Command& command : program.commands) {
+    const std::string names = quoted(joined_names(options_of(program, command)));
+    if (command.takes_rest()) {  // then that program's own completion is asked, or what is like it
+      out += "    " + quoted(command.words) + ") COMPREPLY=($(compgen -W " + names +
+             " -- \"$word\"; [[ $word == -* ]] || compgen -c -- \"$word\")) ;;\n";
+      out += "    " + quoted(std::string(command.words) + " ") + "*) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n";
+      continue;
+    }
     const std::string pattern =
         is_single(program) ? "*" : quoted(command.words) + "|" + quoted(std::string(command.words) + " ") + "*";
-    out += "    " + pattern + ") COMPREPLY=($(compgen -W " + quoted(joined_names(options_of(program, command))) +
-           " -- \"$word\")) ;;\n";
+    out.append("    ").append(pattern).append(") COMPREPLY=($(compgen -W ").append(names);
+    out += " -- \"$word\")) ;;\n";
   }
   if (!is_single(program)) {
     for (const Step& step : steps_of(program)) {
@@ -169,10 +176,16 @@ std::string zsh_option(const Option& option) {
 }
 
 std::string zsh_arguments(const Program& program, const Command& command) {
-  std::string out = "_arguments";
+  std::string out = command.takes_rest() ? "_arguments -S" : "_arguments";
   for (const Option& option : options_of(program, command)) out += " \\\n        " + zsh_option(option);
   for (const Positional& positional : command.positionals) {
-    out += " \\\n        " + quoted(":" + std::string(positional.name) + ":");
+    const std::string name(positional.name);
+    if (positional.takes_rest) {
+      out += " \\\n        " + quoted("(-)1:" + name + ":_command_names -e");
+      out += " \\\n        " + quoted("*::" + name + ":_normal");
+    } else {
+      out += " \\\n        " + quoted(":" + name + ":");
+    }
   }
   return out;
 }
@@ -207,6 +220,21 @@ std::string zsh_completion(const Program& program) {
   }
   return out + "  esac\n}\n" + name + " \"$@\"\n";
 }
+
+namespace {
+
+// What fish offers after words that are not the foreign command's: the program's name and the command's own, and the
+// values of its options.
+std::string fish_subcommand(const Command& command) {
+  const auto words = 2 + std::ranges::count(command.words, ' ');
+  std::string call = "(__fish_complete_subcommand --fcs-skip=" + std::to_string(words);
+  for (const Option& option : command.options) {
+    if (option.kind != OptionKind::flag) call += " --" + std::string(option.name);
+  }
+  return quoted_for_fish(call + ")");
+}
+
+}  // namespace
 
 std::string fish_completion(const Program& program) {
   const std::string begin = "complete -c " + std::string(program.name);
@@ -251,6 +279,7 @@ std::string fish_completion(const Program& program) {
       condition = " -n " + quoted_for_fish(test);
     }
     for (const Option& option : options_of(program, command)) out += option_line(condition, option);
+    if (command.takes_rest()) out += begin + condition + " -a " + fish_subcommand(command) + "\n";
   }
   return out;
 }

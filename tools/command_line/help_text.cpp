@@ -44,7 +44,12 @@ std::string option_label(const Option& option) {
 std::string usage(const Program& program, const Command& command) {
   std::string line = std::string(program.name);
   if (!command.words.empty()) line += " " + std::string(command.words);
+  std::string rest;
   for (const Positional& positional : command.positionals) {
+    if (positional.takes_rest) {
+      rest = " -- " + std::string(positional.name) + "...";
+      continue;
+    }
     line += positional.is_required ? " " + std::string(positional.name) : " [" + std::string(positional.name) + "]";
   }
   bool has_more = false;
@@ -52,7 +57,7 @@ std::string usage(const Program& program, const Command& command) {
     if (option.is_required) line += " " + option_label(option);
     has_more = has_more || !option.is_required;
   }
-  return line + (has_more || !program.options.empty() ? " [options]" : "");
+  return line + (has_more || !program.options.empty() ? " [options]" : "") + rest;
 }
 
 std::string options_section(std::string_view title, const std::vector<Option>& options, bool with_help) {

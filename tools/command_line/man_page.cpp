@@ -63,8 +63,13 @@ std::string option_term(const Option& option) {
 std::string synopsis(const Program& program, const Command& command) {
   std::string line = bold(std::string(program.name));
   if (!command.words.empty()) line += " " + bold(command.words);
+  std::string rest;
   for (const Positional& positional : command.positionals) {
     const std::string name = italic(positional.name);
+    if (positional.takes_rest) {
+      rest = " " + bold("--") + " " + name + "...";
+      continue;
+    }
     line += positional.is_required ? " " + name : " [" + name + "]";
   }
   for (const Option& option : command.options) {
@@ -72,7 +77,7 @@ std::string synopsis(const Program& program, const Command& command) {
     line += option.is_required ? " " + term : " [" + term + "]";
     if (option.kind == OptionKind::repeated) line += "...";
   }
-  return section("SYNOPSIS") + line + "\n";
+  return section("SYNOPSIS") + line + rest + "\n";
 }
 
 std::string described(std::string_view description) {

@@ -186,6 +186,48 @@ TEST(CommandLine, AProgramOfOneCommandNeedsNoWords) {
   EXPECT_THAT(parse(program, {"--help"}).text, HasSubstr("Usage: anchor URI --label NAME [options]\n"));
 }
 
+// A command that runs another program's command line.
+Program wrapper() {
+  Program program = sample();
+  Command& cast = program.commands.back();
+  cast.positionals = {{.name = "COMMAND", .help = "what to run", .takes_rest = true}};
+  cast.options = {{.name = "force", .value_name = "", .help = "do it", .kind = OptionKind::flag}};
+  return program;
+}
+
+TEST(CommandLine, WhatFollowsTwoDashesIsTakenWordForWord) {
+  const Program program = wrapper();
+  const std::vector<std::string> words{"sh", "-c", "[ -n a,b ]", "--json", "--help", "--", "", "{}"};
+  std::vector<std::string> line{"cast", "--force", "--"};
+  line.insert(line.end(), words.begin(), words.end());
+  const Request request = parse(program, line);
+  ASSERT_EQ(request.kind, Request::Kind::run) << request.error;
+  EXPECT_TRUE(request.arguments.has("force"));
+  EXPECT_FALSE(request.arguments.has("json"));
+  EXPECT_EQ(request.arguments.values("COMMAND"), std::vector<std::string_view>(words.begin(), words.end()));
+}
+
+TEST(CommandLine, AForeignCommandLineBeginsAtTheFirstWordThatIsNoOption) {
+  const Program program = wrapper();
+  const Request request = parse(program, {"cast", "--json", "make", "-j2", "--force"});
+  ASSERT_EQ(request.kind, Request::Kind::run) << request.error;
+  EXPECT_TRUE(request.arguments.has("json"));
+  EXPECT_FALSE(request.arguments.has("force"));
+  EXPECT_THAT(request.arguments.values("COMMAND"), ElementsAre("make", "-j2", "--force"));
+}
+
+TEST(CommandLine, AForeignCommandLineIsNeeded) {
+  const Program program = wrapper();
+  for (const std::vector<std::string>& line :
+       {std::vector<std::string>{"cast"}, {"cast", "--"}, {"cast", "--force", "--"}}) {
+    const Request request = parse(program, line);
+    EXPECT_EQ(request.kind, Request::Kind::wrong_use);
+    EXPECT_THAT(request.error, HasSubstr("needs COMMAND"));
+  }
+  EXPECT_THAT(parse(program, {"cast", "--fore", "--", "make"}).hint, HasSubstr("--force"));
+  EXPECT_THAT(parse(program, {"cast", "--help"}).text, HasSubstr("Usage: anchor cast [options] -- COMMAND...\n"));
+}
+
 TEST(CommandLine, RunReturnsTheCommandsExitCodeOrTwo) {
   const Program program = sample();
   const std::array good{"anchor", "cast"};

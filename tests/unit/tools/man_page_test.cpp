@@ -48,6 +48,15 @@ TEST(ManPage, OfAProgramWithoutNounsIsOne) {
   EXPECT_NE(pages.front().text.find("\\-\\-size"), std::string::npos);
 }
 
+TEST(ManPage, AForeignCommandLineStandsLast) {
+  Program program = sample();
+  Command& command = program.commands.front();
+  command.positionals = {{.name = "COMMAND", .help = "what to run", .takes_rest = true}};
+  const auto pages = man_pages(program);
+  const std::string& text = page(pages, "tool-thing-make").text;
+  EXPECT_NE(text.find("]... \\fB\\-\\-\\fR \\fICOMMAND\\fR...\n"), std::string::npos) << text;
+}
+
 TEST(ManPage, WhatIsTypedKeepsItsCharacters) {
   const auto pages = man_pages(sample());
   const std::string& text = page(pages, "tool-thing-make").text;
