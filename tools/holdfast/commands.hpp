@@ -24,6 +24,7 @@ using command_line::OptionKind;
 [[nodiscard]] Command import_command(Terminal& terminal);                  ///< agent import
 [[nodiscard]] std::vector<Command> rotation_commands(Terminal& terminal);  ///< agent rotate, agent retire
 [[nodiscard]] std::vector<Command> task_commands(Terminal& terminal);
+[[nodiscard]] std::vector<Command> testbed_commands(Terminal& terminal);
 [[nodiscard]] std::vector<Command> header_commands(Terminal& terminal);
 [[nodiscard]] std::vector<Command> verify_commands(Terminal& terminal);
 [[nodiscard]] Command doctor_command(Terminal& terminal);

@@ -32,7 +32,7 @@ command_line::Program program(Terminal& terminal) {
       "  4  the token, its module or the key\n"
       "  5  the authority";
   for (const auto commands : {token_commands, key_commands, attest_commands, agent_commands, task_commands,
-                              header_commands, verify_commands}) {
+                              header_commands, verify_commands, testbed_commands}) {
     std::vector<Command> more = commands(terminal);
     table.commands.insert(table.commands.end(), std::make_move_iterator(more.begin()),
                           std::make_move_iterator(more.end()));

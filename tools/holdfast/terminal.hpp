@@ -66,8 +66,11 @@ class Terminal {
   /// Says what failed and what to do about it, and returns the exit code. To a person who pressed Ctrl-C at a
   /// question it says only what stays done.
   int fail(const Error& error);
-  /// The signal whose key, or which itself, ended the question that the command has failed of; 0 if none did.
+  /// The signal by which the process is to end once all is said: whose key, or which itself, ended the question that
+  /// the command has failed of, or that `end_by` names; 0 if there is none.
   [[nodiscard]] int interrupted_by() const { return interrupted_by_; }
+  /// The process is to end by `signal`, as a command that it ran did.
+  void end_by(int signal) { interrupted_by_ = signal; }
   int fail_use(std::string_view error, std::string_view hint);
   /// `invalid_argument` if there is no controlling terminal to ask on.
   [[nodiscard]] Result<void> require_person();
