@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -312,6 +313,17 @@ TEST_F(TestbedTest, TwoAtOnceDoNotMeet) {
   EXPECT_THAT(said("second"), testing::StartsWith("200 /"));
   EXPECT_NE(said("first"), said("second"));
   expect_nothing_left();
+}
+
+// docs/ci.md hands it out to be copied.
+TEST_F(TestbedTest, TheCiOfAProjectThatNeedsAnAgentPasses) {
+  HOLDFAST_SKIP_WITHOUT_SWTPM();
+  for (const char* device : {"", " --tpm"}) {
+    const std::string line = std::string(HOLDFAST_TESTBED_PROJECT "/ci/test") + device + " > " + mark("ci") + " 2>&1";
+    EXPECT_EQ(end_of(std::system(line.c_str())), (End{0, 0})) << read_file(mark("ci"));  // NOLINT: a test's own line
+    EXPECT_EQ(read_file(mark("ci")), "ok    the service knows the client\nok    the service turns others away\n");
+    expect_nothing_left();
+  }
 }
 
 TEST_F(TestbedTest, OneInAnotherIsAnother) {
