@@ -225,6 +225,10 @@ int Testbed::run(const Words& words) {
   const int code =
       is_understood ? request.command->run(request.arguments) : own.fail_use(request.error, request.hint);
   if (code == 0) return fail(keeper_.check_interruption());
+  if (own.interrupted_by() != 0) {
+    terminal_.end_by(own.interrupted_by());
+    return code;
+  }
   terminal_.note("that was 'holdfast " + words[0] + " " + words[1] +
                  "', of which a testbed is made; nothing is left");
   return code;
