@@ -133,7 +133,7 @@ class [[nodiscard]] Result {
  public:
   using value_type = T;
 
-  Result(T value) noexcept : value_(std::move(value)), has_value_(true) {}  // NOLINT
+  Result(T value) noexcept : value_(std::move(value)), has_value_(true) {}   // NOLINT
   Result(const Error& error) noexcept : error_(error), has_value_(false) {}  // NOLINT
   Result(Result&& other) noexcept : has_value_(other.has_value_) {
     if (has_value_) {

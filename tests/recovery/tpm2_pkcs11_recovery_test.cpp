@@ -56,7 +56,8 @@ class UngatedSigner {
             key,
             must(SignatureVerifier::prepare(*description.public_key)),
             std::move(guard),
-            must(HeaderCache::create(1, std::chrono::seconds(0), hal::system_clock()))};
+            must(HeaderCache::create(1, std::chrono::seconds(0), hal::system_clock())),
+            nullptr};
   }
 
   hal::DevicePtr device_;
