@@ -28,6 +28,7 @@ PaintedStack::~PaintedStack() { munmap(memory_, kSize); }
 std::size_t PaintedStack::used_by(const std::function<void()>& prepare, const std::function<void()>& work) {
   prepare_ = &prepare;
   work_ = &work;
+  begin_ = nullptr;
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstack(&attributes, memory_, kSize);
@@ -40,6 +41,7 @@ std::size_t PaintedStack::used_by(const std::function<void()>& prepare, const st
 }
 
 std::size_t PaintedStack::depth_here() const noexcept {
+  if (begin_ == nullptr) return 0;
   const auto* here = static_cast<const std::byte*>(__builtin_frame_address(0));
   return static_cast<std::size_t>(begin_ - here);
 }

@@ -18,7 +18,7 @@ class PaintedStack {
   /// at most, with all that it called. Under a sanitizer, which makes every frame larger, the number means nothing.
   [[nodiscard]] std::size_t used_by(const std::function<void()>& prepare, const std::function<void()>& work);
 
-  /// In `work`: the bytes of stack between its beginning and the caller's frame.
+  /// In `work`: the bytes of stack between its beginning and the caller's frame. In `prepare`: 0.
   [[nodiscard]] std::size_t depth_here() const noexcept;
 
  private:
