@@ -57,11 +57,12 @@ void deliver(const ScriptedAnswer& answer, httplib::Response& response) {
 struct ScriptedServer::State {
   explicit State(std::unique_ptr<httplib::Server> made, std::string made_scheme)
       : server(std::move(made)), scheme(std::move(made_scheme)) {
-    server->Post(".*", [this](const httplib::Request& request, httplib::Response& response) {
+    const auto play = [this](const httplib::Request& request, httplib::Response& response) {
       const ScriptedAnswer next = take(request);
       if (next.delivery == ScriptedAnswer::Delivery::held) wait_for_stop();
       deliver(next, response);
-    });
+    };
+    server->Post(".*", play).Get(".*", play);
     port = server->bind_to_any_port("127.0.0.1");
     if (port <= 0) throw std::runtime_error("no free port");
     thread = std::thread([this] { server->listen_after_bind(); });

@@ -34,8 +34,8 @@ struct ReceivedRequest {
   [[nodiscard]] std::string header(const std::string& lower_name) const;
 };
 
-/// An HTTP or HTTPS server on a free port of 127.0.0.1 that plays a script: the n-th POST gets the n-th answer, any
-/// beyond the script gets 599. Its methods may be called from any thread.
+/// An HTTP or HTTPS server on a free port of 127.0.0.1 that plays a script: the n-th POST or GET gets the n-th
+/// answer, any beyond the script gets 599. Its methods may be called from any thread.
 class ScriptedServer {
  public:
   ScriptedServer();
@@ -47,8 +47,8 @@ class ScriptedServer {
   ~ScriptedServer();
 
   void answer(ScriptedAnswer answer);
-  /// A play of its own for POSTs whose path begins with `folder` and a slash: its answers in turn, the last of them
-  /// again and again.
+  /// A play of its own for requests whose path begins with `folder` and a slash: its answers in turn, the last of
+  /// them again and again.
   void play(const std::string& folder, std::vector<ScriptedAnswer> answers);
   [[nodiscard]] std::string url(std::string_view host = "127.0.0.1") const;
   [[nodiscard]] std::vector<ReceivedRequest> requests() const;

@@ -59,9 +59,12 @@ class Examination {
     look_at_token();
     look_at_pin();
     look_at_key();
+    look_at_signature();
     look_at_authority();
     return std::move(findings_);
   }
+  /// What the token says of the key; empty if it was not looked at.
+  [[nodiscard]] const std::map<std::string, bool>& attributes() const { return attributes_; }
 
  private:
   // Says whose the file is and what may be done to it, or what is wrong with that.
@@ -88,10 +91,10 @@ class Examination {
 
   void look_at_identity() {
     findings_.begin("identity");
-    const auto found = read_identity(arguments_.value("identity-file"));
-    if (!found && arguments_.has("key") && !arguments_.has("identity-file")) {
-      return findings_.skip("there is no identity file; the key is looked at alone");
+    if (arguments_.has("key") && !arguments_.has("identity-file")) {
+      return findings_.skip("--key: the key is looked at alone");
     }
+    const auto found = read_identity(arguments_.value("identity-file"));
     if (!found) return findings_.problem(found.error());
     identity_ = found->identity;
     look_at_file("file", found->path, hal::FilePrivacy::readable);
@@ -243,8 +246,19 @@ class Examination {
     findings_.good("its twin opens what is sealed to it");
   }
 
+  // The token is opened anew: a TPM without a resource manager takes one client at a time.
+  void look_at_signature() {
+    if (!candidate_) return;
+    const auto pin_source = pin_.next("PIN of the token");
+    Result<Signer> signer = pin_source ? open_signer(*candidate_, *pin_source) : Result<Signer>(pin_source.error());
+    if (!signer) return findings_.problem(signer.error());
+    const auto signature = signer->sign_task_registration(kSigningTimeout);
+    if (!signature) return findings_.problem(signature.error());
+    findings_.good("it signs, and the signature verifies");
+    signer_ = std::move(signer).value();
+  }
+
   void look_at_authority() {
-    std::optional<Signer> signer = sign_once();
     findings_.begin("authority");
     if (arguments_.has("offline")) return findings_.skip("--offline: nothing is sent");
     const std::string url(arguments_.has("authority") ? arguments_.value("authority")
@@ -265,42 +279,32 @@ class Examination {
     findings_.good(url +
                    (answer->is_encrypted ? " is reached, and its certificate holds" : " is reached, without TLS"));
     compare_clocks(*answer);
-    if (signer && identity_) try_task(*signer, std::move(options));
-  }
-
-  // Closed again before the next one opens the token: a TPM simulator takes one client at a time.
-  std::optional<Signer> sign_once() {
-    if (!candidate_) return std::nullopt;
-    const auto pin_source = pin_.next("PIN of the token");
-    Result<Signer> signer = pin_source ? open_signer(*candidate_, *pin_source) : Result<Signer>(pin_source.error());
-    const auto signature =
-        signer ? signer->sign_task_registration(kSigningTimeout) : Result<TaskRegistration>(signer.error());
-    if (!signature) {
-      findings_.problem(signature.error());
-      return std::nullopt;
+    if (answer->http_status >= 500) {
+      return findings_.problem(failure(Status::authority_unavailable, Layer::http, "asking for the authority")
+                                   .about("it answers HTTP " + std::to_string(answer->http_status)));
     }
-    findings_.good("it signs, and the signature verifies");
-    return std::move(signer).value();
+    if (signer_ && identity_) try_task(std::move(options));
   }
 
   void compare_clocks(const AuthorityAnswer& answer) {
     if (!answer.clock) return findings_.note("it does not say what its clock says");
     const std::int64_t difference = hal::system_clock().wall().value - answer.clock->value;
-    const std::string words = "this machine's clock is " +
-                              (difference == 0 ? std::string("as the authority's")
-                                               : seconds(std::abs(difference)) +
-                                                     (difference > 0 ? " ahead of" : " behind") + " the authority's");
-    if (std::abs(difference) <= kFineDifference) return findings_.good(words);
+    const std::string apart =
+        seconds(std::abs(difference)) + (difference > 0 ? " ahead of" : " behind") + " the authority's";
+    const std::string words = "this machine's clock is ";
+    if (difference == 0) return findings_.good(words + "as the authority's");
+    if (std::abs(difference) <= kFineDifference) return findings_.good(words + apart);
     if (std::abs(difference) <= kTakenDifference) {
-      return findings_.note(words + ": it takes at most " + seconds(kTakenDifference), "set the clock (NTP)");
+      return findings_.note(words + apart + ": it takes at most " + seconds(kTakenDifference), "set the clock (NTP)");
     }
-    findings_.problem(failure(Status::clock_implausible, Layer::core, "comparing the clocks").about(words));
+    findings_.problem(
+        failure(Status::clock_implausible, Layer::core, "comparing the clocks").about("it is " + apart));
   }
 
-  void try_task(Signer& signer, RegistrarOptions options) {
+  void try_task(RegistrarOptions options) {
     terminal_.progress("registering a trial task");
     Result<Registrar> registrar = Registrar::create(std::move(options));
-    const auto task = registrar ? register_task(terminal_, *registrar, signer) : Result<TaskId>(registrar.error());
+    const auto task = registrar ? register_task(terminal_, *registrar, *signer_) : Result<TaskId>(registrar.error());
     if (!task) return findings_.problem(task.error());
     findings_.good(identity_->twin_uri.empty()
                        ? "it registers tasks for this agent, and answers in clear"
@@ -308,10 +312,6 @@ class Examination {
                          "ones, too");
   }
 
- public:
-  [[nodiscard]] const std::map<std::string, bool>& attributes() const { return attributes_; }
-
- private:
   Terminal& terminal_;
   const Arguments& arguments_;
   PinRelay pin_;
@@ -323,6 +323,7 @@ class Examination {
   bool is_pin_readable_ = false;
   KeyProfile profile_ = KeyProfile::strict;
   std::optional<Identity> candidate_;  // what signs, once all before it is right
+  std::optional<Signer> signer_;       // that did
   std::map<std::string, bool> attributes_;
 };
 
@@ -358,7 +359,9 @@ Command doctor_command(Terminal& terminal) {
           "The exit code is that of the first problem.",
       .positionals = {},
       .options = {kIdentityFileOption,
-                  {.name = "key", .value_name = "URI", .help = "look at this key; default: the identity's"},
+                  {.name = "key",
+                   .value_name = "URI",
+                   .help = "look at this key, alone unless --identity-file is given; default: the identity's"},
                   {.name = "profile",
                    .value_name = "PROFILE",
                    .help = "what the key must be: strict, imported or shared; default: the identity's, or strict"},
