@@ -22,20 +22,13 @@ class Interrupt : public testing::Test {
  protected:
   void SetUp() override { HOLDFAST_SKIP_WITHOUT_SOFTHSM(); }
 
-  // Only calls that are safe between fork and exec come after the fork: the words are made before.
   [[nodiscard]] std::function<bool()> holdfast(std::vector<std::string> words) const {
     words.insert(words.begin(), HOLDFAST_PROGRAM);
     words.emplace_back("--quiet");  // what it says of its progress looks like a question
     setenv("HOME", hsm_.folder().path().c_str(), 1);
     setenv("XDG_CONFIG_HOME", hsm_.folder().file("config").c_str(), 1);
     setenv("TERM", "dumb", 1);
-    return [words]() mutable {
-      std::vector<char*> pointers;
-      for (std::string& word : words) pointers.push_back(word.data());
-      pointers.push_back(nullptr);
-      execv(pointers.front(), pointers.data());
-      return false;
-    };
+    return becoming(std::move(words));
   }
   [[nodiscard]] std::vector<std::string> making_a_key() const {
     return {"key",          "generate", "pkcs11:token=agents;object=new?module-path=" + SoftHsm::module_path(),

@@ -73,13 +73,7 @@ class TestbedTest : public testing::Test {
 
   [[nodiscard]] static std::function<bool()> testbed(std::vector<std::string> words) {
     words.insert(words.begin(), {HOLDFAST_BINARIES "/holdfast", "testbed"});
-    return [words]() mutable {
-      std::vector<char*> pointers;
-      for (std::string& word : words) pointers.push_back(word.data());
-      pointers.push_back(nullptr);
-      execv(pointers.front(), pointers.data());
-      return false;
-    };
+    return becoming(std::move(words));
   }
 
   // In a process group of its own, with what it says in the marks `name`.out and `name`.err.

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <stdexcept>
+#include <utility>
 
 namespace holdfast::test {
 namespace {
@@ -136,6 +137,16 @@ TerminalRun signal_on_terminal(int signal, const std::function<bool()>& body) {
   TerminalChild child(body);
   if (child.wait_for_question()) child.send(signal);
   return child.wait_for_end();
+}
+
+std::function<bool()> becoming(std::vector<std::string> words) {
+  return [words = std::move(words)]() mutable {
+    std::vector<char*> pointers;
+    for (std::string& word : words) pointers.push_back(word.data());
+    pointers.push_back(nullptr);
+    execv(pointers.front(), pointers.data());
+    return false;
+  };
 }
 
 }  // namespace holdfast::test

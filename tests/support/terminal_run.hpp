@@ -24,4 +24,8 @@ struct TerminalRun {
 /// The same; sends `signal` to the child once it asks.
 [[nodiscard]] TerminalRun signal_on_terminal(int signal, const std::function<bool()>& body);
 
+/// A body that becomes the program `words` (its path and its arguments). Only calls that are safe between fork and
+/// exec are made in it: the words are put together before.
+[[nodiscard]] std::function<bool()> becoming(std::vector<std::string> words);
+
 }  // namespace holdfast::test
