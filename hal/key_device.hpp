@@ -419,6 +419,9 @@ struct DeviceOptions {
   std::string_view module_path;  ///< explicit PKCS#11 module; empty: from the URI
   ModuleMode module_mode = ModuleMode::own;
   std::uint16_t sessions = 4;  ///< signatures that can be under way at once, 1 to 64
+  /// The process ignores SIGPIPE as long as the device is open: it need not be held back while signing. Checked once,
+  /// by `open_device`.
+  bool sigpipe_is_ignored = false;
   Clock* clock = nullptr;      ///< null: the system clock; outlives the device
   /// The folder of the failure records (`PinGovernor`), an absolute path; empty: the usual one.
   std::string_view failure_records;

@@ -13,13 +13,18 @@ namespace holdfast::hal {
 /// a host that blocks it itself finds it pending, as it would without us.
 class PipeShield {
  public:
-  PipeShield() noexcept {
+  PipeShield() noexcept : PipeShield(false) {}
+  /// `is_ignored`: the process ignores SIGPIPE (`DeviceOptions::sigpipe_is_ignored`), so nothing has to be kept from
+  /// it and the system calls are spared.
+  explicit PipeShield(bool is_ignored) noexcept : is_up_(!is_ignored) {
+    if (!is_up_) return;
     sigset_t pipe;
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe, &before_);
   }
   ~PipeShield() {
+    if (!is_up_) return;
     if (is_suspected_ && sigismember(&before_, SIGPIPE) == 0) {
       sigset_t pipe;
       sigemptyset(&pipe);
@@ -35,7 +40,13 @@ class PipeShield {
   /// Every call answered well, so there is no signal to look for: saves a system call per signature.
   void trust() noexcept { is_suspected_ = false; }
 
+  [[nodiscard]] static bool is_ignored_by_the_process() noexcept {
+    struct sigaction now {};
+    return sigaction(SIGPIPE, nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_IGN;
+  }
+
  private:
+  const bool is_up_;
   sigset_t before_;
   bool is_suspected_ = true;
 };

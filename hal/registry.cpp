@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/registry.hpp"
 
+#include "hal/pipe_shield.hpp"
 #include "hal/uri_attributes.hpp"
 
 #ifdef HOLDFAST_WITH_PKCS11
@@ -49,6 +50,11 @@ Result<const Backend*> backend_for(std::string_view uri) noexcept {
 
 Result<DevicePtr> open_device(const DeviceOptions& options) noexcept {
   const Backend* backend = HOLDFAST_TRY(backend_for(options.uri));
+  if (options.sigpipe_is_ignored && !PipeShield::is_ignored_by_the_process()) {
+    return failure(Status::invalid_argument, Layer::core, "opening a device")
+        .about("sigpipe_is_ignored is set, but the process does not ignore SIGPIPE")
+        .with_hint("call signal(SIGPIPE, SIG_IGN) before opening, or leave sigpipe_is_ignored unset");
+  }
   return backend->open(options);
 }
 

@@ -38,6 +38,7 @@ Device::Device(const DeviceOptions& options, KeyUri uri, ForkGuard guard, Module
     : access_(options.access),
       mode_(options.module_mode),
       session_count_(options.sessions),
+      sigpipe_is_ignored_(options.sigpipe_is_ignored),
       clock_(options.clock != nullptr ? *options.clock : system_clock()),
       uri_(uri),
       guard_(std::move(guard)),
@@ -308,7 +309,7 @@ Result<Signature> Device::sign(KeyHandle handle, Scheme scheme, std::span<const 
     return failure(Status::stale_key, Layer::pkcs11, kSigning).about("the module was reset");
   }
   if (key.scheme != scheme) return failure(Status::scheme_unsupported, Layer::pkcs11, kSigning);
-  PipeShield shield;
+  PipeShield shield(sigpipe_is_ignored_);
   const auto session = lease.session();
   if (!session) return for_recovery(session.error());
   Result<Signature> signature = sign_in(*session, key, input);

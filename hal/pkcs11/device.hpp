@@ -125,6 +125,7 @@ class Device final : public KeyDevice {
   const DeviceAccess access_;
   const ModuleMode mode_;
   const std::size_t session_count_;
+  const bool sigpipe_is_ignored_;
   Clock& clock_;
   KeyUri uri_;   // what the caller selects
   Token token_;  // what was selected: a PIN goes to no other

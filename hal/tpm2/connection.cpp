@@ -73,7 +73,7 @@ Result<Connection::Message> Connection::exchange(std::span<const std::byte> byte
   if (!is_usable()) {
     return native_failure(TSS2_TCTI_RC_NO_CONNECTION, doing).with_hint("reset the device: the next call reconnects");
   }
-  PipeShield shield;
+  PipeShield shield(sigpipe_is_ignored_);
   std::chrono::milliseconds pause = kFirstPause;
   BootTime give_up{};
   while (true) {

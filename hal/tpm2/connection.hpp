@@ -12,7 +12,9 @@ namespace holdfast::hal::tpm2 {
 /// broken: it sends nothing more and answers `device_gone` until it is made anew.
 class Connection {
  public:
-  explicit Connection(Clock& clock) noexcept : clock_(clock) {}
+  /// `sigpipe_is_ignored`: as `DeviceOptions` has it.
+  Connection(Clock& clock, bool sigpipe_is_ignored) noexcept
+      : clock_(clock), sigpipe_is_ignored_(sigpipe_is_ignored) {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -45,6 +47,7 @@ class Connection {
                                    const char* doing) noexcept;
 
   Clock& clock_;
+  const bool sigpipe_is_ignored_;
   Transport transport_;
   bool is_broken_ = false;
   std::array<std::byte, kMaxMessageSize> command_;   // NOLINT: written before it is read

@@ -53,7 +53,7 @@ Device::Device(const DeviceOptions& options, const KeyUri& uri, ForkGuard guard)
       uri_(uri),
       guard_(std::move(guard)),
       governor_(clock_, options.failure_records),
-      connection_(clock_) {}
+      connection_(clock_, options.sigpipe_is_ignored) {}
 
 void Device::release(KeyDevice* device) noexcept {
   auto* own = static_cast<Device*>(device);

@@ -96,6 +96,7 @@ struct SessionOptions {
   KeyProfile minimum_profile = KeyProfile::strict;  ///< the file can only be stricter
   std::optional<PublicKey> expected_key{};
   std::chrono::seconds max_age{0};  ///< as `SignerOptions::max_age`
+  bool sigpipe_is_ignored = false;  ///< as `SignerOptions::sigpipe_is_ignored`
   TaskOptions task{};
   /// Succeed in the states `no_identity` and `identity_only`, too; `state`, `state_error` and `reopen` tell and cure.
   bool allow_unready = false;

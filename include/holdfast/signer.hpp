@@ -107,6 +107,10 @@ struct SignerOptions {
   std::uint32_t max_tasks = 16;     ///< tasks whose headers are kept, 1 to 100,000; memory is fixed at open
   std::chrono::seconds max_age{0};  ///< how old a reused header may be, 0 to 120 s; 0: same second only
   std::uint16_t sessions = 4;       ///< signatures under way at once, 1 to 64
+  /// The process ignores SIGPIPE (`SIG_IGN`) as long as the signer lives; `invalid_argument` at open if it does not.
+  /// Spares each signature the two system calls that hold the signal back. A host that changes its mind later is
+  /// ended by a module that writes to a broken connection.
+  bool sigpipe_is_ignored = false;
   EventLog* log = nullptr;          ///< told of recoveries and refused PINs; outlives the signer; null: nobody is
 };
 

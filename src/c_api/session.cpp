@@ -65,7 +65,8 @@ constexpr std::string_view kUnknownFlag = "an unknown flag is set";
 // Of the first header, which ended before `log`.
 constexpr std::size_t kFirstOptionsSize = offsetof(holdfast_session_options, log);
 
-constexpr std::uint32_t kSessionFlags = HOLDFAST_SESSION_ALLOWS_UNREADY | HOLDFAST_SESSION_REGISTERS_NO_TASKS;
+constexpr std::uint32_t kSessionFlags =
+    HOLDFAST_SESSION_ALLOWS_UNREADY | HOLDFAST_SESSION_REGISTERS_NO_TASKS | HOLDFAST_SESSION_SIGPIPE_IS_IGNORED;
 
 void set_unless_zero(std::chrono::milliseconds& out, std::uint32_t given_ms) noexcept {
   if (given_ms != 0) out = std::chrono::milliseconds(given_ms);
@@ -92,6 +93,7 @@ Result<SessionOptions> read(const holdfast_session_options& given) {
   }
   options.max_age = std::chrono::seconds(given.max_age_s);
   options.allow_unready = (given.flags & HOLDFAST_SESSION_ALLOWS_UNREADY) != 0;
+  options.sigpipe_is_ignored = (given.flags & HOLDFAST_SESSION_SIGPIPE_IS_IGNORED) != 0;
   options.registers_tasks = (given.flags & HOLDFAST_SESSION_REGISTERS_NO_TASKS) == 0;
   if (given.registrar != nullptr) {
     const auto is_given = [](const char* text) { return !text_or_empty(text).empty(); };

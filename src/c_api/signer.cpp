@@ -58,7 +58,8 @@ constexpr std::string_view kNullSigner = "the signer is null";
 constexpr std::size_t kFirstOptionsSize = offsetof(holdfast_signer_options, log);
 
 constexpr std::uint32_t kSignerFlags =
-    HOLDFAST_SIGNER_SHARES_MODULE | HOLDFAST_SIGNER_VERIFIES_AFTER_OPEN_AND_RECOVERY;
+    HOLDFAST_SIGNER_SHARES_MODULE | HOLDFAST_SIGNER_VERIFIES_AFTER_OPEN_AND_RECOVERY |
+    HOLDFAST_SIGNER_SIGPIPE_IS_IGNORED;
 
 Result<SignerOptions> read(const holdfast_signer_options& given) noexcept {
   if ((given.flags & ~kSignerFlags) != 0) return bad_argument(kOpening, "an unknown flag is set");
@@ -82,6 +83,7 @@ Result<SignerOptions> read(const holdfast_signer_options& given) noexcept {
   if ((given.flags & HOLDFAST_SIGNER_VERIFIES_AFTER_OPEN_AND_RECOVERY) != 0) {
     options.verify = VerifySignatures::after_open_and_recovery;
   }
+  options.sigpipe_is_ignored = (given.flags & HOLDFAST_SIGNER_SIGPIPE_IS_IGNORED) != 0;
   if (given.profile != 0) options.profile = KeyProfile{static_cast<std::uint8_t>(given.profile)};
   if (given.scheme != 0) options.scheme = Scheme{static_cast<std::uint8_t>(given.scheme)};
   if (given.max_tasks != 0) options.max_tasks = given.max_tasks;

@@ -116,6 +116,7 @@ class IdentityFile final : public SessionFoundation {
     signer.pin_source = options_.pin_source;
     signer.module_path = options_.module_path;
     signer.max_age = options_.max_age;
+    signer.sigpipe_is_ignored = options_.sigpipe_is_ignored;
     signer.log = options_.log;
     return signer;
   }

@@ -101,6 +101,7 @@ Result<Signer> Signer::open(const SignerOptions& options) noexcept {
   device_options.module_path = options.module_path;
   device_options.module_mode = options.share_module ? hal::ModuleMode::share : hal::ModuleMode::own;
   device_options.sessions = options.sessions;
+  device_options.sigpipe_is_ignored = options.sigpipe_is_ignored;
   device_options.clock = &clock;
 
   hal::DevicePtr device = HOLDFAST_TRY(told(hal::open_device(device_options), options.log));

@@ -215,6 +215,15 @@ TEST_F(CSession, AnAuthorityThatIsAwayIsToldAndTheNextCallTriesAnew) {
   EXPECT_EQ(holdfast_status_exit_code(error_.status), 5);
 }
 
+TEST_F(CSession, IsTakenAtItsWordAboutSigpipeOnlyIfItIsTrue) {
+  options_.flags = HOLDFAST_SESSION_SIGPIPE_IS_IGNORED;
+  holdfast_session* session = nullptr;
+  EXPECT_EQ(holdfast_session_open(&options_, &session, &error_), HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_EQ(session, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  (void)open();
+}
+
 TEST_F(CSession, ATaskThatSomebodyElseRegisteredIsAdopted) {
   options_.flags = HOLDFAST_SESSION_REGISTERS_NO_TASKS;
   const SessionPtr session = open();

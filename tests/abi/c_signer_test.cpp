@@ -5,6 +5,7 @@
 #include "tests/support/child_process.hpp"
 
 #include <holdfast/holdfast.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -142,6 +143,16 @@ TEST_F(CSigner, TellsItsKeyAndPolicy) {
   EXPECT_EQ(info.public_key_size, 32U);
   EXPECT_STREQ(info.runtime_id, "agent-1");
   EXPECT_EQ(info.ssh_public_key, ssh_key_);
+}
+
+TEST_F(CSigner, IsTakenAtItsWordAboutSigpipeOnlyIfItIsTrue) {
+  options_.flags = HOLDFAST_SIGNER_SIGPIPE_IS_IGNORED;
+  holdfast_signer* refused = nullptr;
+  EXPECT_EQ(holdfast_signer_open(&options_, &refused, &error_), HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_EQ(refused, nullptr);
+  EXPECT_NE(std::strstr(error_.hint, "SIG_IGN"), nullptr) << error_.hint;
+  signal(SIGPIPE, SIG_IGN);
+  (void)open();
 }
 
 TEST_F(CSigner, NullsAreRefused) {

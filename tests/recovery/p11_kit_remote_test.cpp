@@ -137,5 +137,18 @@ TEST_F(P11KitRemote, TheHostsOwnSigpipeStaysAsItWas) {
   EXPECT_EQ(sigismember(&now, SIGPIPE), 0);
 }
 
+// The host's word, checked at open, is as good as the shield.
+TEST_F(P11KitRemote, AHostThatIgnoresSigpipeNeedsNoShield) {
+  const auto without_shield = [](SignerOptions& options) { options.sigpipe_is_ignored = true; };
+  EXPECT_THROW(WorkingSigner(uri(), without_shield), std::exception);
+  signal(SIGPIPE, SIG_IGN);
+  WorkingSigner signer(uri(), without_shield);
+  EXPECT_ASKED(signer.ask(10s), ok);
+  remote_->kill_all();
+  EXPECT_ASKED(signer.ask(200ms), device_gone);
+  remote_->start();
+  EXPECT_ASKED(signer.ask(60s), ok);
+}
+
 }  // namespace
 }  // namespace holdfast::test

@@ -222,7 +222,9 @@ int run(Invocation& invocation) {
                                                       .sandbox_context = &invocation.sandbox});
   if (!registrar) return tell(registrar.error());
 
+  signal(SIGPIPE, SIG_IGN);  // a reader that went away ends the loop, not the process
   auto session = holdfast::AgentSession::open({.identity_file = invocation.identity_file,
+                                               .sigpipe_is_ignored = true,
                                                .task = {.origins = {invocation.origin}},
                                                .task_source = &*registrar});
   if (!session) return tell(session.error());
@@ -245,6 +247,5 @@ int main(int argc, char** argv) {
                  "[--unix-sockets] [--self-test | --provoke] IDENTITY_FILE ORIGIN\n");
     return 2;
   }
-  signal(SIGPIPE, SIG_IGN);  // a reader that went away ends the loop, not the process
   return run(*invocation);
 }

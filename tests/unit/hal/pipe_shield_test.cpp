@@ -48,5 +48,20 @@ TEST(PipeShield, leaves_a_signal_that_the_host_blocks_to_the_host) {
   EXPECT_TRUE(is_pending());
 }
 
+TEST(PipeShield, is_down_where_the_process_ignores_the_signal) {
+  EXPECT_FALSE(PipeShield::is_ignored_by_the_process());
+  signal(SIGPIPE, SIG_IGN);
+  EXPECT_TRUE(PipeShield::is_ignored_by_the_process());
+  {
+    const PipeShield shield(true);
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    EXPECT_EQ(sigismember(&mask, SIGPIPE), 0);
+    write_into_broken_pipe();
+  }
+  signal(SIGPIPE, SIG_DFL);
+  EXPECT_FALSE(is_pending());
+}
+
 }  // namespace
 }  // namespace holdfast::hal

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <signal.h>
+
 namespace holdfast::hal {
 namespace {
 
@@ -34,6 +36,19 @@ TEST(Registry, ATpmUriReachesItsBackEnd) {
   EXPECT_EQ(device.error().layer, Layer::tpm2);
 }
 #endif
+
+TEST(Registry, ASignalThatIsSaidToBeIgnoredMustBe) {
+  DeviceOptions options;
+  options.uri = "pkcs11:token=x?module-path=/no/such/module.so";
+  options.sigpipe_is_ignored = true;
+  const auto refused = open_device(options);
+  EXPECT_EQ(refused.status(), Status::invalid_argument);
+  EXPECT_NE(hint_of(refused.error()).find("SIG_IGN"), std::string_view::npos);
+
+  signal(SIGPIPE, SIG_IGN);
+  EXPECT_EQ(open_device(options).status(), Status::module_unusable);
+  signal(SIGPIPE, SIG_DFL);
+}
 
 TEST(Registry, KnowsASchemeInCapitals) {
   for (const std::string_view uri : {"PKCS11:token=x", "Pkcs11:"}) {
