@@ -60,16 +60,18 @@ RawToken::Session::Session(const RawToken& token) : token_(token) {
 
 RawToken::Session::~Session() { token_.state_->calls->C_CloseSession(handle_); }
 
-void RawToken::Session::sign(std::span<const std::byte> input, std::size_t n) {
+Signature RawToken::Session::sign(std::span<const std::byte> input, std::size_t n) {
   State& state = *token_.state_;
   // The native interface takes its input without const.
   auto* data = const_cast<CK_BYTE*>(reinterpret_cast<const CK_BYTE*>(input.data()));  // NOLINT
-  std::array<CK_BYTE, kSignatureSize> signature{};
+  Signature signature{};
   for (std::size_t i = 0; i < n; ++i) {
     CK_ULONG size = signature.size();
     require(state.calls->C_SignInit(handle_, &state.mechanism, state.key), "C_SignInit");
-    require(state.calls->C_Sign(handle_, data, input.size(), signature.data(), &size), "C_Sign");
+    require(state.calls->C_Sign(handle_, data, input.size(), reinterpret_cast<CK_BYTE*>(signature.data()), &size),
+            "C_Sign");
   }
+  return signature;
 }
 
 }  // namespace holdfast::bench

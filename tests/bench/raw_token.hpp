@@ -26,8 +26,9 @@ class RawToken {
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
     ~Session();
-    /// Signs `input` (message, or digest for ES256) `n` times; throws on any failure.
-    void sign(std::span<const std::byte> input, std::size_t n);
+    /// Signs `input` (message, or digest for ES256) `n` times, at least once, and returns the last signature; throws
+    /// on any failure.
+    Signature sign(std::span<const std::byte> input, std::size_t n);
 
    private:
     const RawToken& token_;
