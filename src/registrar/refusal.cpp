@@ -37,11 +37,11 @@ Status status_of(const HttpResponse& response) {
   return Status::authority_answer_invalid;
 }
 
-std::string explanation_of(const HttpResponse& response, WallSeconds now) {
+std::string explanation_of(const HttpResponse& response, WallSeconds now, std::string_view secret) {
   if (response.status >= 200 && response.status < 300) return "it is longer than 64 KiB";
   if (response.status >= 300 && response.status < 400) {
     return response.location.empty() ? std::string("redirects are not followed")
-                                     : "redirects are not followed: to " + plain_text(response.location);
+                                     : "redirects are not followed: to " + plain_text(response.location, secret);
   }
   const auto wait = parse_retry_after(response.retry_after, parse_http_date(response.date).value_or(now));
   if (wait && *wait > kLongestRetryAfter) return "it asks to wait " + std::to_string(wait->count()) + " s";
@@ -65,11 +65,11 @@ const char* http_status_name(int status) noexcept {
   return is_known ? kStatusNames.texts[static_cast<std::size_t>(status - kFirstStatus)].data() : nullptr;
 }
 
-Error refusal_of(const HttpResponse& response, WallSeconds now) {
+Error refusal_of(const HttpResponse& response, WallSeconds now, std::string_view secret) {
   Error error = failure(status_of(response), Layer::http, kDoing);
   error.native = static_cast<std::uint64_t>(response.status);
   error.native_name = http_status_name(response.status);
-  std::string detail = explanation_of(response, now);
+  std::string detail = explanation_of(response, now, secret);
   if (response.status >= 300 && response.status < 400) {
     error.hint = "give the authority's own base URL, not one that leads there";
   }

@@ -138,7 +138,7 @@ auto RegistrarCore::exchange(Source& source, Reader read_answer, hal::BootTime d
       return answer;
     }
 
-    Error error = response ? refusal_of(*response, clock_.wall()) : response.error();
+    Error error = response ? refusal_of(*response, clock_.wall(), source.secret()) : response.error();
     std::optional<std::chrono::seconds> retry_after;
     if (response) {
       excerpt.append(plain_text(response->body, source.secret()));

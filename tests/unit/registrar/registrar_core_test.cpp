@@ -43,6 +43,14 @@ class ScriptedTransport final : public HttpTransport {
       return response;
     });
   }
+  void redirect(std::string location) {
+    script.push_back([=]() -> Result<HttpResponse> {
+      HttpResponse response;
+      response.status = 302;
+      response.location = location;
+      return response;
+    });
+  }
   void fail(Status status) {
     script.push_back([=]() -> Result<HttpResponse> { return failure(status, Layer::http, "asking in a test"); });
   }
@@ -250,6 +258,15 @@ TEST_F(RegistrarCoreTest, WhatTheAuthorityEchoesIsNotRepeated) {
   transport_.answer(400, std::string("bad signature ") + StubSigner::kSignature);
   ASSERT_FALSE(register_task());
   EXPECT_EQ(excerpt_.view(), "bad signature [removed]");
+}
+
+TEST_F(RegistrarCoreTest, ARedirectThatHoldsTheSecretIsToldWithoutIt) {
+  transport_.redirect("https://elsewhere.example/" + std::string(registration_.access_token));
+  const auto refused = register_agent();
+  ASSERT_EQ(refused.status(), Status::authority_refused);
+  EXPECT_EQ(refused.error().detail.view(), "redirects are not followed: to https://elsewhere.example/[removed]");
+  transport_.redirect(std::string("https://elsewhere.example/?s=") + StubSigner::kSignature);
+  EXPECT_THAT(std::string(register_task().error().detail.view()), HasSubstr("?s=[removed]"));
 }
 
 TEST_F(RegistrarCoreTest, TheExcerptIsCutAt512) {
