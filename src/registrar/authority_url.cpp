@@ -17,6 +17,17 @@ Error refusal(std::string_view why) { return failure(Status::invalid_argument, L
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return lower_case(c) >= 'a' && lower_case(c) <= 'z'; }
 
+// `.` or `..`, its dots as they are or encoded: to some readers that is the same (WHATWG URL, "double-dot URL path
+// segment").
+bool is_dots(std::string_view segment) {
+  std::size_t dots = 0;
+  while (!segment.empty()) {
+    if (!take_prefix(segment, ".") && !take_prefix(segment, "%2e")) return false;
+    ++dots;
+  }
+  return dots == 1 || dots == 2;
+}
+
 Result<void> check_path(std::string_view path) {
   constexpr std::string_view kOthers = "/-._~!$&'()*+,;=:@%";
   if (!std::ranges::all_of(path,
@@ -26,7 +37,7 @@ Result<void> check_path(std::string_view path) {
   while (!path.empty()) {
     path.remove_prefix(1);
     const std::string_view segment = path.substr(0, path.find('/'));
-    if (segment == "." || segment == "..") return refusal("its path has a '.' or '..' segment");
+    if (is_dots(segment)) return refusal("its path has a '.' or '..' segment");
     path.remove_prefix(segment.size());
   }
   return {};

@@ -67,6 +67,9 @@ Result<UrlAuthority> parse_url_authority(std::string_view text, const char* doin
     const std::size_t end = std::min(text.find(':'), text.size());
     parts.host = text.substr(0, end);
     if (!is_name(parts.host) || is_odd_number(parts.host)) return refusal("its host is no name and no IP address");
+    if (parts.host.starts_with('.') || parts.host.find("..") != std::string_view::npos) {
+      return refusal("its host has a dot too many");
+    }
     text.remove_prefix(end);
   }
   if (text.empty()) return parts;

@@ -27,8 +27,7 @@ void read_authority(std::string_view text) {
   if (!fuzz::is_taken(url, Status::invalid_argument)) return;
   const auto again = AuthorityUrl::parse(url->text());
   promise(again.has_value() && again->text() == url->text(), "a URL is its own text's");
-  promise(url->text().find("..") == std::string::npos || url->text().find("/../") == std::string::npos,
-          "no segment leads upwards");
+  promise(url->text().find("/../") == std::string::npos, "no segment leads upwards");
   const std::string request = url->task_registration(RuntimeId::parse("agent-1").value());
   const auto base = Origin::of_url(url->text());
   const auto whole = Origin::of_url(request);

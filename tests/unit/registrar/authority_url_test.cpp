@@ -38,7 +38,8 @@ TEST(AuthorityUrl, TakesHttpToLoopbackOnly) {
 
 TEST(AuthorityUrl, TakesHttpsToAnyHost) {
   for (const char* url : {"https://a.example", "https://10.0.0.1:8443/x", "https://[2001:db8::1]/a%20b",
-                          "https://a:1", "https://a:65535/x/.well-known/...", "https://4you", "https://node.4you"}) {
+                          "https://a:1", "https://a:65535/x/.well-known/...", "https://a/%2ewell-known",
+                          "https://a.example.", "https://4you", "https://node.4you"}) {
     const auto read = AuthorityUrl::parse(url);
     ASSERT_TRUE(read) << url;
     EXPECT_FALSE(read->is_plain_http());
@@ -70,6 +71,12 @@ TEST(AuthorityUrl, SaysWhyItRefuses) {
                           {"https://a.example/a/../b", "segment"},
                           {"https://a.example/./b", "segment"},
                           {"https://a.example/..", "segment"},
+                          {"https://a.example/a/%2e%2E/b", "segment"},
+                          {"https://a.example/.%2E", "segment"},
+                          {"https://a.example/%2e", "segment"},
+                          {"https://..", "dot"},
+                          {"https://.a.example", "dot"},
+                          {"https://a..example", "dot"},
                           {"https://a.example/a|b", "path"},
                           {"https://a.example:0", "port"},
                           {"https://a.example:65536", "port"},
