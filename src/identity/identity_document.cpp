@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/identity/identity_document.hpp"
 
+#include "hal/display.hpp"
 #include "hal/key_device.hpp"
 #include "hal/percent_encoding.hpp"
 #include "src/registrar/authority_url.hpp"
@@ -16,12 +17,6 @@ constexpr std::size_t kMaxTextSize = 1024;
 Error refusal(std::string_view member, std::string_view why) {
   return failure(Status::file_invalid, Layer::identity, "reading an identity file")
       .about(std::string(member) + " " + std::string(why));
-}
-
-// The tools show these texts on a terminal, and the back ends hand some to C: nothing of either may be steered by
-// them.
-bool is_plain(std::string_view text) {
-  return std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 enum class Presence : std::uint8_t { required, optional };
@@ -41,7 +36,9 @@ class ObjectReader {
     if (!value) return refusal(full_name(name), "is not a string");
     if (presence == Presence::required && value->empty()) return refusal(full_name(name), "is empty");
     if (value->size() > kMaxTextSize) return refusal(full_name(name), "is longer than 1024 bytes");
-    if (!is_plain(*value)) return refusal(full_name(name), "holds a control character");
+    // The tools show these texts on a terminal, and the back ends hand some to C: nothing of either may be steered
+    // by them.
+    if (!hal::is_printable(*value)) return refusal(full_name(name), "holds a control character");
     return std::move(*value);
   }
 
@@ -128,7 +125,7 @@ Result<void> read_provisioning(const ObjectReader& reader, Identity& identity) {
   const Json attributes = HOLDFAST_TRY(reader.object("attributes", Presence::optional));
   const ObjectReader attribute_reader(attributes, "provisioning.attributes.");
   for (const std::string& name : attributes.member_names()) {
-    if (!is_plain(name)) return refusal("provisioning.attributes", "has a name with a control character");
+    if (!hal::is_printable(name)) return refusal("provisioning.attributes", "has a name with a control character");
     identity.attributes[name] = HOLDFAST_TRY(attribute_reader.boolean(name));
   }
   identity.export_probe = HOLDFAST_TRY(reader.text("export_probe", Presence::optional));

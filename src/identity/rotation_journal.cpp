@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/identity/rotation_journal.hpp"
 
+#include "hal/display.hpp"
 #include "hal/key_device.hpp"
 #include "src/identity/atomic_file.hpp"
 #include "src/identity/system_error.hpp"
@@ -71,9 +72,7 @@ class Reader {
     auto value = found->as_string();
     if (!value) return refusal(full(name), "is not a string");
     if (value->size() > hal::kMaxKeyUriSize) return refusal(full(name), "is too long");
-    const bool is_plain =
-        std::ranges::none_of(*value, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-    if (!is_plain) return refusal(full(name), "holds a control character");
+    if (!hal::is_printable(*value)) return refusal(full(name), "holds a control character");
     if (!missing && value->empty()) return refusal(full(name), "is empty");
     return std::move(*value);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/identity/upstream_record.hpp"
 
+#include "hal/display.hpp"
 #include "src/identity/secret_json.hpp"
 
 #include <sodium.h>
@@ -24,9 +25,7 @@ Error refusal(std::string_view why) {
 Result<std::string> plain_text(const WantedMember& member) {
   if (!member.value.is_there()) return std::string();
   const std::string_view text = member.value.view();
-  const bool is_plain =
-      member.value.kind == Kind::string && text.size() <= kMaxTextSize &&
-      std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  const bool is_plain = member.value.kind == Kind::string && text.size() <= kMaxTextSize && hal::is_printable(text);
   if (!is_plain) return refusal(std::string(member.name) + " is not a plain string");
   return std::string(text);
 }

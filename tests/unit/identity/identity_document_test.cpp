@@ -126,6 +126,10 @@ TEST(IdentityDocument, EveryRefusalNamesTheMember) {
       {"https://authority.example", "https://a\\u001b[2J", "authority.url holds a control character"},
       {R"("key_profile")", R"("account":{"is_fedramp":"no"},"key_profile")", "account.is_fedramp"},
       {R"("key_profile")", R"("account":{"email":"a\u0000b"},"key_profile")", "account.email"},
+      // U+009B begins a terminal's control sequence as ESC [ does.
+      {R"("key_profile")", R"("account":{"email":"a\u009b2Jb"},"key_profile")", "account.email"},
+      {R"("key_profile")", R"("provisioning":{"attributes":{"CKA\u009b2J":true}},"key_profile")",
+       "control character"},
       {R"("key_profile")", R"("account":[],"key_profile")", "account is not an object"},
       {R"("key_profile")", R"("provisioning":{"attributes":{"CKA_SIGN":1}},"key_profile")",
        "provisioning.attributes.CKA_SIGN"},

@@ -100,6 +100,11 @@ TEST_F(RotationJournalTest, WhatIsNotAsItWasWrittenIsRefusedAndLeftAlone) {
   EXPECT_EQ(with("old", "public_key", text).status(), Status::file_invalid);
   EXPECT_EQ(with("old", "runtime_id", Json::string("..")).status(), Status::file_invalid);
   EXPECT_EQ(with("old", "key_uri", Json::string("")).status(), Status::file_invalid);
+  EXPECT_EQ(with("old", "key_uri",
+                 Json::string("pkcs11:object=\xC2\x9B"
+                              "2J"))
+                .status(),
+            Status::file_invalid);
   EXPECT_EQ(with("old", "key_uri", Json::string("pkcs11:\x1b")).status(), Status::file_invalid);
   EXPECT_EQ(with("old", "key_uri", Json::string(std::string(2000, 'u'))).status(), Status::file_invalid);
   EXPECT_EQ(with("new", "public_key", Json::string(kOld)).status(), Status::file_invalid) << "the old one again";

@@ -204,6 +204,16 @@ TEST(UpstreamRecord, AuthJsonIsReadInBothForms) {
   EXPECT_EQ(to_ssh_public_key(record->key.public_key).view(), kPublic);
 }
 
+TEST(UpstreamRecord, AnAccountThatWouldSteerATerminalIsRefused) {
+  for (const char* email : {R"(a\u001b[2J)", R"(a\u009b2J)", R"(a\u007f)"}) {
+    std::string text = std::string(R"({"agent_identity":{"agent_runtime_id":"agent-9","agent_private_key":")") +
+                       std::string(kPkcs8) + R"(","email":")" + email + "\"}}";
+    const auto identity = read(text);
+    ASSERT_EQ(identity.status(), Status::file_invalid) << email;
+    EXPECT_EQ(identity.error().detail.view(), "email is not a plain string");
+  }
+}
+
 TEST(UpstreamRecord, ABareKeyHasNoAgent) {
   std::string text = std::string(kPkcs8) + "\n";
   const auto identity = read(text);
