@@ -193,11 +193,12 @@ Result<FoundKey> Device::find_the_only_key(BootTime deadline) noexcept {
       failure(Status::ambiguous_match, Layer::tpm2, kFinding).with_hint("name one of them: tpm2:handle=0x…");
   std::size_t count = 0;
   for (const std::uint32_t handle : handles.view()) {
-    const FoundKey key = HOLDFAST_TRY(read_persistent(handle, deadline));
-    if (!key.object.public_area.scheme()) continue;
+    const auto key = read_persistent(handle, deadline);
+    if (!key && !is_foreign(key.status())) return key.error();
+    if (!key || !key->object.public_area.scheme()) continue;
     if (count++ > 0) several.detail.append(", ");
-    several.detail.append(label_of(key.uri).view());
-    only = key;
+    several.detail.append(label_of(key->uri).view());
+    only = *key;
   }
   if (count > 1) return several;
   if (!only) {

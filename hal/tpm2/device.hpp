@@ -92,6 +92,11 @@ class Device final : public KeyDevice {
   /// Reads a key file and loads its key.
   [[nodiscard]] Result<FoundKey> load_file(std::string_view path, BootTime deadline) noexcept;
   [[nodiscard]] Result<FoundKey> read_persistent(std::uint32_t handle, BootTime deadline) noexcept;
+  /// Whether that failed because the object is none that we read (another hash in its name, another form): a maker's
+  /// or another program's, to be passed over where nobody asked for it.
+  [[nodiscard]] static bool is_foreign(Status status) noexcept {
+    return status == Status::scheme_unsupported || status == Status::device_fault;
+  }
   /// Gives a key a handle. Found keys take the place of the one found before, so that its handle becomes stale; made
   /// ones stand beside it.
   [[nodiscard]] KeyHandle keep(const FoundKey& key, bool is_made) noexcept;

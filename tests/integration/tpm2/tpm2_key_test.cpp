@@ -53,6 +53,19 @@ TEST_F(Tpm2Key, PersistentIsMadeFoundDescribedAndSigns) {
   EXPECT_EQ(device->find_key({}, kNoDeadline).status(), Status::key_not_found);
 }
 
+// The second endorsement key of a TPM as it is shipped is one of P-384, and its name a SHA-384.
+TEST_F(Tpm2Key, BesideAKeyWhoseNameWeDoNotReadIsListedAndFound) {
+  tpm_.emplace(Swtpm::Make::certified);
+  DevicePtr device = open(tpm_->handle_uri("0x81000010"));
+  const PublicKey key = *generate(*device).description.public_key;
+  device.reset();
+  device = open(tpm_->token_uri());
+  std::vector<hal::KeyDescription> keys(4);
+  ASSERT_EQ(must(device->key_inventory()->list(keys)), 1U);
+  EXPECT_EQ(keys[0].public_key, key);
+  EXPECT_TRUE(sign(*device, find(*device), key));
+}
+
 TEST_F(Tpm2Key, WithAnAuthValueSignsThroughASaltedSession) {
   const std::string pin = pin_file("a rather good auth value");
   for (const std::string& uri : {tpm_->file_uri("protected"), tpm_->handle_uri("0x81000011")}) {
