@@ -3,6 +3,7 @@
 // hal/tpm2/public_area.cpp, src/endorsement/certificate.cpp). What is read can be written and is read the same; both
 // of our readers of a public area agree; nothing is proven of another key than the expected one.
 #include "hal/tpm2/public_area.hpp"
+#include "src/assertion/base64.hpp"
 #include "src/endorsement/certificate.hpp"
 #include "src/verification/tpm_public_area.hpp"
 #include "tests/fuzz/memory_file.hpp"
@@ -28,6 +29,12 @@ void compare_areas(std::span<const std::byte> bytes) {
   promise(!verifiers->is_es256_only() || devices->is_scheme_pinned(), "and one scheme");
 }
 
+std::string pem_of(std::span<const std::byte> der) {
+  std::string text(base64_size(Base64::standard, der.size()), '\0');
+  text.resize(encode_base64(Base64::standard, der, text));
+  return "-----BEGIN CERTIFICATE-----\n" + text + "\n-----END CERTIFICATE-----\n";
+}
+
 void check(const Evidence& evidence) {
   const auto point = [&]() -> std::optional<PublicKey> {
     const auto area = TpmPublicArea::parse(evidence.key);
@@ -46,6 +53,9 @@ void check(const Evidence& evidence) {
   for (const Bytes& certificate : evidence.endorsement_certificates) {
     (void)is_rsa_certificate(certificate);
     promise(!fuzz::is_taken(check_endorsement_certificate(certificate, "")), "nobody vouches without a trusted root");
+    // As if the verifier trusted it.
+    const auto vouched = check_endorsement_certificate(certificate, pem_of(certificate));
+    if (fuzz::is_taken(vouched)) promise(hal::is_printable(vouched->issuer), "an issuer is printable");
     if (++looked_at == 2) break;
   }
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -112,6 +113,27 @@ struct CallNumbers {
   std::uint32_t timeout_ms = 0;
   bool is_size_wrong = false;
   std::uint16_t wrong_size = 0;
+};
+
+/// Texts as C has them: null, the right one, or anything that ends with a NUL. They last until the next call.
+class CallTexts {
+ public:
+  explicit CallTexts(Choices& choices) noexcept : choices_(choices) {}
+  void begin_call() { texts_.clear(); }
+  const char* draw(const char* right) {
+    switch (choices_.choice(4)) {
+      case 0:
+        return nullptr;
+      case 1:
+        return texts_.emplace_back(std::make_unique<std::string>(choices_.text()))->c_str();
+      default:
+        return right;
+    }
+  }
+
+ private:
+  Choices& choices_;
+  std::vector<std::unique_ptr<std::string>> texts_;
 };
 
 }  // namespace holdfast::fuzz

@@ -4,7 +4,7 @@
 // failure there is no handle, no text and no size, and not a byte is written beyond a buffer's end.
 #include "holdfast/identity.hpp"
 
-#include "tests/fuzz/c_arguments.hpp"
+#include "tests/fuzz/c_handleless.hpp"
 #include "tests/fuzz/virtual_machine.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -31,7 +31,7 @@ void on_event(void* context, const holdfast_event* event) {
 
 class Host {
  public:
-  explicit Host(Choices& choices) : choices_(choices) {
+  explicit Host(Choices& choices) : choices_(choices), texts_(choices) {
     key_ = machine_.token.put_key("agent", Scheme::ed25519, secret_).value();
     key_line_ = std::string(to_ssh_public_key(key_).view());
     const test::TemporaryFolder& folder = shared_folder();
@@ -66,26 +66,13 @@ class Host {
   void disturb();
   void open_signer();
   void open_session();
-  void refuse_registrar();
   void sign();
   void unseal();
   void register_and_ask();
-  void verify();
   void use_session();
   void ask_session();
 
-  // A text that ends with a NUL, or null, or the valid one.
-  const char* text(const char* valid) {
-    switch (choices_.choice(4)) {
-      case 0:
-        return nullptr;
-      case 1:
-        texts_.emplace_back(choices_.text());
-        return texts_.back().c_str();
-      default:
-        return valid;
-    }
-  }
+  const char* text(const char* right) { return texts_.draw(right); }
   std::uint32_t small_number(std::uint32_t usual) { return choices_.choice(3) == 2 ? choices_.pair() : usual; }
   holdfast_signer* signer(const CallNumbers& numbers) { return numbers.is_handle_null ? nullptr : signer_; }
   holdfast_session* session(const CallNumbers& numbers) { return numbers.is_handle_null ? nullptr : session_; }
@@ -96,7 +83,7 @@ class Host {
   PublicKey key_;
   std::string key_line_;
   std::string identity_file_;
-  std::vector<std::string> texts_;
+  fuzz::CallTexts texts_;
   std::string last_value_;
   int events_ = 0;
   holdfast_signer* signer_ = nullptr;
@@ -104,24 +91,21 @@ class Host {
 };
 
 void Host::call() {
-  texts_.reserve(16);
-  texts_.clear();
-  switch (choices_.choice(9)) {
+  texts_.begin_call();
+  switch (choices_.choice(8)) {
     case 0:
       return open_signer();
     case 1:
       return open_session();
     case 2:
-      return refuse_registrar();
+      return fuzz::call_without_handle({choices_, texts_, last_value_, key_line_});
     case 3:
       return sign();
     case 4:
       return choices_.flag() ? unseal() : register_and_ask();
     case 5:
-      return verify();
-    case 6:
       return use_session();
-    case 7:
+    case 6:
       return ask_session();
     default:
       return disturb();
@@ -218,33 +202,6 @@ void Host::open_session() {
   session_ = opened;
 }
 
-// A process for each input would be too many: what cannot start one.
-void Host::refuse_registrar() {
-  holdfast_registrar_options options = HOLDFAST_REGISTRAR_OPTIONS_INIT;
-  switch (choices_.choice(3)) {
-    case 0:
-      options.struct_size = 8;
-      break;
-    case 1:
-      options.flags = 2U << choices_.choice(30);
-      break;
-    default:
-      options.reserved = 1;
-  }
-  ErrorOut error(choices_);
-  holdfast_registrar* started = reinterpret_cast<holdfast_registrar*>(this);
-  const holdfast_status status =
-      holdfast_registrar_start(choices_.flag() ? &options : nullptr, &started, error.get());
-  error.judge(status);
-  promise(status == HOLDFAST_INVALID_ARGUMENT && started == nullptr, "what is wrong is refused");
-  std::uint32_t state = 1;
-  ErrorOut another(choices_);
-  const holdfast_status told = holdfast_registrar_state(nullptr, &state, another.get());
-  another.judge(told);
-  promise(told == HOLDFAST_INVALID_ARGUMENT, "null is no registrar");
-  holdfast_registrar_close(nullptr);
-}
-
 void Host::sign() {
   const CallNumbers numbers(choices_);
   ErrorOut error(choices_);
@@ -306,38 +263,6 @@ void Host::register_and_ask() {
   }
 }
 
-void Host::verify() {
-  const CallNumbers numbers(choices_);
-  ErrorOut error(choices_);
-  holdfast_assertion said = HOLDFAST_ASSERTION_INIT;
-  said.struct_size = numbers.size_of_structure(sizeof said);
-  const std::string value = choices_.flag() ? last_value_ : std::string(choices_.text());
-  const auto now = static_cast<std::int64_t>(choices_.flag() ? choices_.number() : 1'776'643'200U);
-  const std::uint32_t window = choices_.flag() ? 0xFFFFFFFFU : 300;
-  const char* key = text(key_line_.c_str());
-  switch (choices_.choice(3)) {
-    case 0: {
-      const char* runtime_id = text("agent-123");
-      const char* timestamp = text("2026-04-20T00:00:00Z");
-      const char* signature = text("AAAA");
-      return error.judge(
-          holdfast_verify_task_registration(runtime_id, timestamp, signature, key, now, window, error.get()));
-    }
-    case 1: {
-      const holdfast_status status = holdfast_parse_authorization(value.data(), value.size(), &said, error.get());
-      error.judge(status);
-      promise((status == HOLDFAST_OK) == (said.runtime_id[0] != '\0'), "what is read, or a failure");
-      return;
-    }
-    default: {
-      const holdfast_status status =
-          holdfast_verify_authorization(value.data(), value.size(), key, now, window, &said, error.get());
-      error.judge(status);
-      promise((status == HOLDFAST_OK) == (said.runtime_id[0] != '\0'), "what is verified, or a failure");
-    }
-  }
-}
-
 void Host::use_session() {
   const CallNumbers numbers(choices_);
   ErrorOut error(choices_);
@@ -345,7 +270,7 @@ void Host::use_session() {
   std::uint32_t number = 12345;
   std::uint64_t generation = 12345;
   std::uint32_t* out_number = numbers.is_size_wrong ? nullptr : &number;
-  switch (choices_.choice(9)) {
+  switch (choices_.choice(11)) {
     case 0:
       return error.judge(holdfast_session_state(asked, out_number, error.get()));
     case 1:
@@ -358,7 +283,8 @@ void Host::use_session() {
       return error.judge(holdfast_session_adopt_task(asked, text("task-1"), &generation, error.get()));
     case 5: {
       const std::uint64_t rejected = choices_.octet();
-      return error.judge(holdfast_session_rejected(asked, rejected, choices_.pair(), error.get()));
+      const std::int32_t http_status = choices_.flag() ? 401 : choices_.pair();
+      return error.judge(holdfast_session_rejected(asked, rejected, http_status, error.get()));
     }
     case 6: {
       holdfast_account account = HOLDFAST_ACCOUNT_INIT;
@@ -368,6 +294,13 @@ void Host::use_session() {
     case 7: {
       holdfast_key_info info = HOLDFAST_KEY_INFO_INIT;
       return error.judge(holdfast_session_key_info(asked, &info, error.get()));
+    }
+    case 8:
+      // No session here may register: there is no network.
+      return error.judge(holdfast_session_register_task(asked, numbers.timeout_ms, error.get()));
+    case 9: {
+      holdfast_counters counters = HOLDFAST_COUNTERS_INIT;
+      return error.judge(holdfast_session_counters(asked, &counters, error.get()));
     }
     default:
       return error.judge(holdfast_session_generation(asked, &generation, error.get()));

@@ -25,8 +25,12 @@ int main(int argc, char** argv) {
   if (argc != 2) return 2;
   for (std::size_t i = 0; i < kTpmWorkCount; ++i) {
     const auto work = static_cast<TpmWork>(i);
-    const bool is_certified = work == TpmWork::an_endorsement;
+    const bool is_certified = work == TpmWork::an_endorsement || work == TpmWork::browse;
     const test::Swtpm tpm(is_certified ? test::Swtpm::Make::certified : test::Swtpm::Make::bare);
+    if (work == TpmWork::an_owned_tpm &&
+        tpm.run("tpm2_changeauth -c owner '" + std::string(kTpmAuthValue) + "'") != 0) {
+      return 1;
+    }
     TpmWire wire(tpm.tcti());
     const bool is_fine = do_tpm_work(work) && plays(work, wire.recorded());
     std::fprintf(stderr, "%zu: %zu commands, %zu bytes%s\n", i, wire.commands(), wire.recorded().size(),

@@ -40,11 +40,11 @@ class Bench {
  public:
   explicit Bench(TpmWork work) : work_(work) {
     clock_.jump_when_blocked(1);
-    setenv(kAuthVariable, "an auth value", 1);
+    setenv(kAuthVariable, kTpmAuthValue, 1);
   }
 
   bool run() {
-    open();
+    open(uri(), work_ == TpmWork::browse ? DeviceAccess::browse : DeviceAccess::provision);
     if (device_ != nullptr) work();
     device_.reset();
     return is_fine_;
@@ -67,20 +67,20 @@ class Bench {
       case TpmWork::an_import:
         return "tpm2:file=" + folder_.file("key.pem");
       case TpmWork::a_bound_key:
-        return "tpm2:handle=0x81000010;pcr=sha256:0,7";
+        return "tpm2:file=" + folder_.file("key.pem") + ";pcr=sha256:0,7";
       default:
         return "tpm2:handle=0x81000010";
     }
   }
 
-  void open() {
-    const std::string name = uri();
+  void open(const std::string& uri, DeviceAccess access) {
+    device_.reset();
+    const hal::PinSource source = hal::PinSource::parse(std::string("env:") + kAuthVariable).value();
     hal::DeviceOptions options;
-    options.uri = name;
-    options.access = work_ == TpmWork::browse ? DeviceAccess::browse : DeviceAccess::provision;
-    if (work_ == TpmWork::a_secret_key) {
-      options.pin = hal::PinSource::parse(std::string("env:") + kAuthVariable).value();
-    }
+    options.uri = uri;
+    options.access = access;
+    if (work_ == TpmWork::a_secret_key) options.pin = source;
+    if (work_ == TpmWork::an_owned_tpm) options.owner_pin = source;
     options.clock = &clock_;
     options.failure_records = folder_.path();
     auto opened = hal::tpm2::open_device(options);
@@ -128,8 +128,9 @@ class Bench {
       const auto key = device_->describe(*found);
       if (good(key)) judge(*key);
       sign(*found);
-      if (work_ != TpmWork::a_bound_key) attest(*found);
+      if (work_ != TpmWork::a_bound_key && work_ != TpmWork::an_owned_tpm) attest(*found);
     }
+    if (work_ == TpmWork::a_key) return find_the_only_one();
     if (work_ == TpmWork::a_file_key) {
       (void)good(device_->reset(deadline()));
       // Every handle of before is stale.
@@ -140,6 +141,15 @@ class Bench {
       return;
     }
     if (made) (void)good(device_->key_inventory()->destroy(made->handle));
+  }
+
+  void find_the_only_one() {
+    open("tpm2:", DeviceAccess::provision);
+    if (device_ == nullptr) return;
+    const auto found = device_->find_key({}, deadline());
+    if (!good(found)) return;
+    sign(*found);
+    (void)good(device_->key_inventory()->destroy(*found));
   }
 
   void sign(KeyHandle key) { (void)good(device_->sign(key, Scheme::es256, kDigest, deadline())); }
