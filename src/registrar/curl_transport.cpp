@@ -5,6 +5,7 @@
 #include "src/registrar/curl_error.hpp"
 #include "src/registrar/trust_files.hpp"
 
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ constexpr const char* kAsking = "asking the authority";
 struct Exchange {
   HttpResponse response;
   std::size_t header_bytes = 0;
+  std::uint64_t received = 0;  // by the kernel, of the connection that was closed last
   bool must_be_loopback = false;
   bool has_left_loopback = false;
   bool headers_are_too_long = false;
@@ -96,6 +98,15 @@ curl_socket_t on_open_socket(void* user, curlsocktype, curl_sockaddr* address) n
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+// libcurl hands out whole lines only, and answers a line that it finds too long as if memory had run out.
+int on_close_socket(void* user, curl_socket_t socket) noexcept {
+  auto& exchange = *static_cast<Exchange*>(user);
+  tcp_info told{};
+  socklen_t size = sizeof told;
+  exchange.received = getsockopt(socket, IPPROTO_TCP, TCP_INFO, &told, &size) == 0 ? told.tcpi_bytes_received : 0;
+  return close(socket);
+}
+
 // One easy handle and what is set on it. The first option that is refused is remembered, later ones are not tried.
 class Handle {
  public:
@@ -115,6 +126,7 @@ class Handle {
   void set_size(CURLoption option, std::size_t size) { apply(option, static_cast<curl_off_t>(size)); }
   void set(CURLoption option, curl_write_callback function) { apply(option, function); }
   void set(CURLoption option, curl_opensocket_callback function) { apply(option, function); }
+  void set(CURLoption option, curl_closesocket_callback function) { apply(option, function); }
 
   [[nodiscard]] CURLcode refused() const { return refused_; }
   [[nodiscard]] CURLcode perform() { return library_.easy_perform(handle_); }
@@ -265,6 +277,8 @@ Result<HttpResponse> CurlTransport::exchange(Method method, const HttpRequest& r
   handle.set(CURLOPT_WRITEDATA, static_cast<void*>(&exchange));
   handle.set(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
   handle.set(CURLOPT_OPENSOCKETDATA, static_cast<void*>(&exchange));
+  handle.set(CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+  handle.set(CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&exchange));
   if (handle.refused() != CURLE_OK) return curl_error(handle.refused(), kPreparing, "libcurl refused an option");
 
   CURLcode outcome = CURLE_OK;
@@ -278,7 +292,8 @@ Result<HttpResponse> CurlTransport::exchange(Method method, const HttpRequest& r
         .about("the host is not this machine, and http: is for loopback addresses only")
         .with_hint("use https:");
   }
-  if (exchange.headers_are_too_long) {
+  const bool has_endless_line = outcome == CURLE_OUT_OF_MEMORY && exchange.received > kMaxAnswerSize;
+  if (exchange.headers_are_too_long || has_endless_line) {
     return failure(Status::authority_answer_invalid, Layer::http, kAsking).about("its headers exceed 64 KiB");
   }
   if (outcome != CURLE_OK && !exchange.response.is_cut) return curl_error(outcome, kAsking, message_of(message));

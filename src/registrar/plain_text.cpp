@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/registrar/plain_text.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <vector>
 
 namespace holdfast {
 namespace {
@@ -38,15 +40,31 @@ bool is_shown(std::uint32_t code) {
   return !is_control && !turns_direction;
 }
 
-std::string without(std::string text, std::string_view secret) {
-  if (secret.empty()) return text;
-  constexpr std::string_view kRemoved = "[removed]";
-  std::size_t place = 0;
-  while ((place = text.find(secret, place)) != std::string::npos) {
-    text.replace(place, secret.size(), kRemoved);
-    place += kRemoved.size();
+// An echo is often escaped ("\\/", "%2B") or cut short, so whatever stands in both for this long is taken for one.
+constexpr std::size_t kShortestEcho = 8;
+
+std::vector<std::string_view> pieces_of(std::string_view secret) {
+  std::vector<std::string_view> pieces;
+  const std::size_t size = std::min(kShortestEcho, secret.size());
+  for (std::size_t i = 0; i + size <= secret.size(); ++i) pieces.push_back(secret.substr(i, size));
+  std::ranges::sort(pieces);
+  return pieces;
+}
+
+std::string without(std::string_view text, std::string_view secret) {
+  if (secret.empty()) return std::string(text);
+  const std::vector<std::string_view> pieces = pieces_of(secret);
+  const std::size_t size = pieces.front().size();
+  std::string kept;
+  std::size_t echoed_to = 0;  // end of what is being left out
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text.size() - i >= size && std::ranges::binary_search(pieces, text.substr(i, size))) {
+      if (echoed_to <= i) kept += "[removed]";
+      echoed_to = i + size;
+    }
+    if (i >= echoed_to) kept += text[i];
   }
-  return text;
+  return kept;
 }
 
 }  // namespace
@@ -67,7 +85,7 @@ std::string plain_text(std::string_view bytes, std::string_view secret) {
     bytes.remove_prefix(next.size == 0 ? 1 : next.size);
   }
   // After the clean-up, so that a control character inside does not hide the secret from the search.
-  return without(std::move(text), secret);
+  return without(text, secret);
 }
 
 }  // namespace holdfast

@@ -9,6 +9,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace holdfast {
 namespace {
@@ -37,11 +38,16 @@ Status status_of(const HttpResponse& response) {
   return Status::authority_answer_invalid;
 }
 
+// Without its query: that is for the place it leads to, and may repeat what was sent.
+std::string redirect_target(std::string_view location, std::string_view secret) {
+  return plain_text(location.substr(0, location.find_first_of("?#")), secret);
+}
+
 std::string explanation_of(const HttpResponse& response, WallSeconds now, std::string_view secret) {
   if (response.status >= 200 && response.status < 300) return "it is longer than 64 KiB";
   if (response.status >= 300 && response.status < 400) {
     return response.location.empty() ? std::string("redirects are not followed")
-                                     : "redirects are not followed: to " + plain_text(response.location, secret);
+                                     : "redirects are not followed: to " + redirect_target(response.location, secret);
   }
   const auto wait = parse_retry_after(response.retry_after, parse_http_date(response.date).value_or(now));
   if (wait && *wait > kLongestRetryAfter) return "it asks to wait " + std::to_string(wait->count()) + " s";

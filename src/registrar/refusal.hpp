@@ -6,6 +6,8 @@
 
 #include "src/registrar/http_transport.hpp"
 
+#include <string_view>
+
 namespace holdfast {
 
 /// The error for an answer whose status is not 2xx, or whose body is longer than is taken.

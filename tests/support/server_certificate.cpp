@@ -12,8 +12,6 @@
 namespace holdfast::test {
 namespace {
 
-constexpr long kOneHour = 3600;
-
 template <auto Free>
 struct FreeWith {
   template <typename T>
@@ -37,15 +35,16 @@ void add_extension(X509* certificate, int kind, const char* value) {
   require(extension && X509_add_ext(certificate, extension.get(), -1) == 1);
 }
 
-Certificate make_certificate(EVP_PKEY* key, const std::string& names) {
+Certificate make_certificate(EVP_PKEY* key, const std::string& names, ServerCertificate::Validity validity) {
   Certificate certificate(X509_new());
   require(certificate != nullptr);
   X509* x509 = certificate.get();
   X509_NAME* subject = X509_get_subject_name(x509);
   const auto* common_name = reinterpret_cast<const unsigned char*>("holdfast test");
   require(X509_set_version(x509, X509_VERSION_3) == 1 && ASN1_INTEGER_set(X509_get_serialNumber(x509), 1) == 1 &&
-          X509_gmtime_adj(X509_getm_notBefore(x509), -kOneHour) != nullptr &&
-          X509_gmtime_adj(X509_getm_notAfter(x509), 24 * kOneHour) != nullptr && X509_set_pubkey(x509, key) == 1 &&
+          X509_gmtime_adj(X509_getm_notBefore(x509), validity.from.count()) != nullptr &&
+          X509_gmtime_adj(X509_getm_notAfter(x509), validity.until.count()) != nullptr &&
+          X509_set_pubkey(x509, key) == 1 &&
           X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, common_name, -1, -1, 0) == 1 &&
           X509_set_issuer_name(x509, subject) == 1);
   add_extension(x509, NID_basic_constraints, "critical,CA:TRUE");
@@ -63,10 +62,10 @@ void write_pem(const std::string& path, Write write) {
 
 }  // namespace
 
-ServerCertificate::ServerCertificate(const std::string& names) {
+ServerCertificate::ServerCertificate(const std::string& names, Validity validity) {
   const Key key(EVP_EC_gen("P-256"));
   require(key != nullptr);
-  const Certificate certificate = make_certificate(key.get(), names);
+  const Certificate certificate = make_certificate(key.get(), names, validity);
   write_pem(certificate_file(), [&](std::FILE* file) { return PEM_write_X509(file, certificate.get()); });
   write_pem(key_file(), [&](std::FILE* file) {
     return PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);

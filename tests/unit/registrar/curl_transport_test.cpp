@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
 
@@ -34,6 +35,8 @@ struct FakeCurl {
   void* body_data = nullptr;
   curl_opensocket_callback on_open_socket = nullptr;
   void* open_socket_data = nullptr;
+  curl_closesocket_callback on_close_socket = nullptr;
+  void* close_socket_data = nullptr;
 
   int handles = 0;
   int setopt_calls = 0;
@@ -76,6 +79,10 @@ CURLcode fake_setopt(CURL*, CURLoption option, ...) {
     fake.on_body = va_arg(arguments, curl_write_callback);
   } else if (option == CURLOPT_OPENSOCKETFUNCTION) {
     fake.on_open_socket = va_arg(arguments, curl_opensocket_callback);
+  } else if (option == CURLOPT_CLOSESOCKETFUNCTION) {
+    fake.on_close_socket = va_arg(arguments, curl_closesocket_callback);
+  } else if (option == CURLOPT_CLOSESOCKETDATA) {
+    fake.close_socket_data = va_arg(arguments, void*);
   } else if (option == CURLOPT_HEADERDATA) {
     fake.header_data = va_arg(arguments, void*);
   } else if (option == CURLOPT_WRITEDATA) {
@@ -290,6 +297,17 @@ TEST_F(CurlTransportTest, HeadersWithoutEndAreRefused) {
     return CURLE_WRITE_ERROR;
   };
   EXPECT_EQ(post().status(), Status::authority_answer_invalid);
+}
+
+// What libcurl does with a header line that is longer than it takes has its own test, against the real one.
+TEST_F(CurlTransportTest, MemoryThatRanOutIsNotTheAuthoritysDoing) {
+  fake.perform = [] {
+    const int socket_of_nobody = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(fake.on_close_socket(fake.close_socket_data, socket_of_nobody), 0);
+    EXPECT_EQ(fcntl(socket_of_nobody, F_GETFD), -1) << "it is closed";
+    return CURLE_OUT_OF_MEMORY;
+  };
+  EXPECT_EQ(post().status(), Status::resource_exhausted);
 }
 
 curl_sockaddr connected_to(const char* text) {

@@ -45,6 +45,17 @@ TEST(PlainText, ASecretIsRemovedWherever) {
   EXPECT_EQ(plain_text("nothing", ""), "nothing");
 }
 
+TEST(PlainText, AnEchoThatIsEscapedOrCutShortIsRemovedToo) {
+  constexpr const char* kSecret = "0123456789/abcdefghij+KLMNOPQRST";
+  EXPECT_EQ(plain_text(R"({"bearer":"0123456789\/abcdefghij+KLMNOPQRST"})", kSecret),
+            R"({"bearer":"[removed]\[removed]"})");
+  EXPECT_EQ(plain_text("0123456789%2Fabcdefghij%2BKLMNOPQRST", kSecret), "[removed]%2F[removed]%2B[removed]");
+  EXPECT_EQ(plain_text("bearer 01234567...", kSecret), "bearer [removed]...");
+  EXPECT_EQ(plain_text("...MNOPQRST", kSecret), "...[removed]");
+  EXPECT_EQ(plain_text("bearer 0123456... is unknown", kSecret), "bearer 0123456... is unknown")
+      << "seven tell little";
+}
+
 TEST(PlainText, AnExcerptIsCutBetweenCharacters) {
   const AnswerExcerpt excerpt(plain_text(std::string(511, 'a') + "\xC3\xA9"));
   EXPECT_EQ(excerpt.size(), 511U);

@@ -65,6 +65,18 @@ TEST(Refusal, ARedirectSaysWhere) {
   EXPECT_THAT(std::string(hint_of(error)), HasSubstr("base URL"));
 }
 
+TEST(Refusal, OfARedirectNoQueryAndNoSecretIsTold) {
+  HttpResponse redirect = response(307);
+  for (const char* location :
+       {"https://elsewhere.example/login?token=s3cr3t", "https://elsewhere.example/login#s3cr3t"}) {
+    redirect.location = location;
+    EXPECT_EQ(detail(refusal_of(redirect, kNow)), "redirects are not followed: to https://elsewhere.example/login");
+  }
+  redirect.location = "https://elsewhere.example/s3cr3t/x";
+  EXPECT_EQ(detail(refusal_of(redirect, kNow, "s3cr3t")),
+            "redirects are not followed: to https://elsewhere.example/[removed]/x");
+}
+
 TEST(Refusal, AWaitThatIsTooLongIsNamed) {
   HttpResponse busy = response(429);
   busy.retry_after = "3600";
