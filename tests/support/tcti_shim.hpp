@@ -59,10 +59,11 @@ struct TctiShimControl {
   std::uint32_t struck = 0;
   std::array<TctiCall, 1024> recorded{};  ///< every command since `begin_count`, also those that were not sent
   std::size_t recorded_count = 0;
-  std::uint32_t connections = 0;       ///< made so far
-  std::uint32_t lost_connections = 0;  ///< the first so many are lost: their commands end in TSS2_TCTI_RC_IO_ERROR
+  std::atomic<std::uint32_t> connections{0};  ///< made so far
+  /// The first so many are lost: their commands end in TSS2_TCTI_RC_IO_ERROR.
+  std::atomic<std::uint32_t> lost_connections{0};
   /// Whoever is connected now is so no longer, and has to connect anew.
-  void lose_connection() noexcept { lost_connections = connections; }
+  void lose_connection() noexcept { lost_connections = connections.load(); }
   /// One thread only, as what it sets.
   void begin_count() noexcept {
     lost_connections = 0;
