@@ -94,6 +94,12 @@ Result<void> Device::log_in_and_open(const Token& token) noexcept {
   CK_RV code = calls.C_OpenSession(token.slot, flags | CKF_SERIAL_SESSION, nullptr, nullptr, &login_session_);
   if (code != CKR_OK) {
     login_session_ = CK_INVALID_HANDLE;
+    if (code == CKR_TOKEN_WRITE_PROTECTED) {
+      return native_failure(code, kOpening)
+          .about("the token is read-only: no key can be made or deleted on it")
+          .with_hint(
+              "take its write protection away (in its own settings or those of its module), or use another token");
+    }
     return for_recovery(native_failure(code, kOpening));
   }
   const auto undo = [&](const Error& error) noexcept {

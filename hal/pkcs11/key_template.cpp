@@ -118,6 +118,10 @@ Result<KeyPair> try_templates(const Session& session, const KeySpec& spec, bool&
     is_first_try = false;
     if (is_about_the_curve(code)) {
       const CK_RV by_name = try_once(session, spec, curve_name(spec.scheme), pair);
+      // NSS softokn 3.87 answers CKR_GENERAL_ERROR to an attribute that it does not know, and says what is wrong with
+      // a curve: so it was the template.
+      const bool was_template = code == CKR_GENERAL_ERROR && by_name == CKR_DOMAIN_PARAMS_INVALID;
+      if (was_template) code = CKR_ATTRIBUTE_TYPE_INVALID;
       if (by_name == CKR_OK || !is_about_the_template(code)) code = by_name;
     }
     if (code == CKR_OK) return pair;

@@ -30,7 +30,9 @@
 //   million              every search finds a million objects, all of them the first one it really finds
 //   flags:0xF            these token flags are set too
 //   pad                  the token has a PIN pad, which knows HOLDFAST_LIE_PIN
-//   null:C_Name          the function is missing; version:N  the list's major version
+//   write-protected      the token takes no read-write session, and says so in its flags
+//   reserved             C_Initialize gets HOLDFAST_LIE_RESERVED as its parameters (NSS softokn starts with them
+//   alone) null:C_Name          the function is missing; version:N  the list's major version
 #include "tests/support/forwarding_table.hpp"
 
 #include <algorithm>
@@ -87,7 +89,16 @@ CK_RV initialize(void* arguments) {
   g_was_copied = false;
   g_looks = 0;
   g_reads.clear();
-  return g_real->C_Initialize(arguments);
+  if (!lie("reserved")) return g_real->C_Initialize(arguments);
+  CK_C_INITIALIZE_ARGS with{};
+  if (arguments != nullptr) with = *static_cast<CK_C_INITIALIZE_ARGS*>(arguments);
+  with.pReserved = std::getenv("HOLDFAST_LIE_RESERVED");
+  return g_real->C_Initialize(&with);
+}
+
+CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void* application, CK_NOTIFY notify, CK_SESSION_HANDLE* session) {
+  if (lie("write-protected") && (flags & CKF_RW_SESSION) != 0) return CKR_TOKEN_WRITE_PROTECTED;
+  return g_real->C_OpenSession(slot, flags, application, notify, session);
 }
 
 CK_RV get_slot_list(CK_BBOOL present, CK_SLOT_ID* slots, CK_ULONG* count) {
@@ -134,6 +145,7 @@ CK_RV get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
     }
   }
   if (const auto flags = lie("flags")) info->flags |= number(*flags);
+  if (lie("write-protected")) info->flags |= CKF_WRITE_PROTECTED;
   if (lie("pad")) info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
   return CKR_OK;
 }
@@ -377,6 +389,7 @@ void fill_table() {
   g_table.C_Initialize = &initialize;
   g_table.C_GetSlotList = &get_slot_list;
   g_table.C_GetTokenInfo = &get_token_info;
+  g_table.C_OpenSession = &open_session;
   g_table.C_Login = &login;
   g_table.C_GetAttributeValue = &get_attribute_value;
   g_table.C_SetAttributeValue = &set_attribute_value;
