@@ -4,101 +4,31 @@
 // default the process would die.
 #include "hal/registry.hpp"
 #include "tests/recovery/working_signer.hpp"
+#include "tests/support/p11_kit_server.hpp"
 #include "tests/support/softhsm.hpp"
 
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <optional>
 
 namespace holdfast::test {
 namespace {
 
-constexpr const char* kServer = "/usr/libexec/p11-kit/p11-kit-server";
-
-bool is_required() {
-  const char* list = std::getenv("HOLDFAST_REQUIRE");
-  const std::string names = "," + std::string(list != nullptr ? list : "") + ",";
-  return names.find(",all,") != std::string::npos || names.find(",p11-kit-remote,") != std::string::npos;
-}
-
-bool is_installed() { return access(kServer, X_OK) == 0 && access(HOLDFAST_TEST_P11_KIT_CLIENT, R_OK) == 0; }
-
-/// `p11-kit server` in front of SoftHSM, in a process group of its own: it forks one process for each client, which
-/// outlives it.
-class Remote {
- public:
-  explicit Remote(std::string socket) : socket_(std::move(socket)) { start(); }
-  ~Remote() { kill_all(); }
-  Remote(const Remote&) = delete;
-  Remote& operator=(const Remote&) = delete;
-
-  void start() {
-    std::filesystem::remove(socket_);
-    const std::string provider = SoftHsm::module_path();
-    const pid_t parent = getpid();
-    process_ = fork();
-    if (process_ == 0) {
-      setpgid(0, 0);
-      prctl(PR_SET_PDEATHSIG, SIGKILL);
-      if (getppid() != parent) _exit(1);
-      execl(kServer, "p11-kit-server", "--foreground", "--name", socket_.c_str(), "--provider", provider.c_str(),
-            "pkcs11:token=agents", nullptr);
-      _exit(127);
-    }
-    setpgid(process_, process_);
-    await([&] { return is_answered(); });
-  }
-  /// The server and everything it forked, as a crash or an upgrade would.
-  void kill_all() {
-    if (process_ <= 0) return;
-    killpg(process_, SIGKILL);
-    while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
-    }
-    process_ = -1;
-  }
-
- private:
-  [[nodiscard]] bool is_answered() const {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    socket_.copy(address.sun_path, sizeof address.sun_path - 1);
-    const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool is_there = connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-    close(probe);
-    return is_there;
-  }
-
-  std::string socket_;
-  pid_t process_ = -1;
-};
-
 class P11KitRemote : public testing::Test {
  protected:
   void SetUp() override {
     HOLDFAST_SKIP_WITHOUT_SOFTHSM();
-    if (!is_installed()) {
-      if (is_required()) FAIL() << "p11-kit-remote is required and not installed";
-      GTEST_SKIP() << "p11-kit-remote";
-    }
+    HOLDFAST_SKIP_WITHOUT_P11_KIT_SERVER();
     signal(SIGPIPE, SIG_DFL);
     // P-256: this version's remote protocol has no CKM_EDDSA.
     const auto device = open_for_test(hsm_.uri("", SoftHsm::module_path()), hal::DeviceAccess::provision);
     ASSERT_TRUE(device->key_generator()->generate({Scheme::es256, "agent", {}}, hal::kNoDeadline));
-    const std::string socket = hsm_.folder().file("p11");
-    setenv("P11_KIT_SERVER_ADDRESS", ("unix:path=" + socket).c_str(), 1);
-    remote_.emplace(socket);
+    remote_.emplace(hsm_.folder().file("p11"));
   }
-  [[nodiscard]] std::string uri() const { return hsm_.uri("agent", HOLDFAST_TEST_P11_KIT_CLIENT); }
+  [[nodiscard]] std::string uri() const { return hsm_.uri("agent", P11KitServer::client_path()); }
 
   const SoftHsm hsm_{SoftHsm::is_installed() ? SoftHsm::kLabel : ""};
-  std::optional<Remote> remote_;
+  std::optional<P11KitServer> remote_;
 };
 
 TEST_F(P11KitRemote, AKilledHelperDoesNotKillUsAndIsRecovered) {
