@@ -98,5 +98,27 @@ TEST_F(Interrupt, AtTheAccessTokenPromptNothingIsRegisteredAndNoFileWritten) {
   EXPECT_EQ(files(), before);
 }
 
+TEST_F(Interrupt, ATokensCheckAsksBeforeItMakesAnythingOrSendsAPin) {
+  const std::string token = "pkcs11:token=agents?module-path=" + SoftHsm::module_path();
+  const std::vector<std::string> check{"token",    "check", token, "--pin-source", "file:" + hsm_.pin_file(),
+                                       "--scheme", "es256"};
+  const std::size_t before = files();
+  const TerminalRun refused = run_on_terminal({"n\n"}, holdfast(check));
+  EXPECT_EQ(refused.exit_code, 3) << refused.shown;
+  EXPECT_THAT(refused.shown, HasSubstr("make throwaway keys (es256)"));
+  EXPECT_THAT(refused.shown, HasSubstr("its PIN is sent"));
+  EXPECT_THAT(refused.shown, HasSubstr("nothing was made"));
+  EXPECT_EQ(files(), before);
+
+  const TerminalRun interrupted = run_on_terminal({"\x03"}, holdfast(check));
+  EXPECT_EQ(interrupted.ended_by, SIGINT) << "exit " << interrupted.exit_code << ": " << interrupted.shown;
+  EXPECT_EQ(files(), before);
+
+  const TerminalRun agreed = run_on_terminal({"y\n"}, holdfast(check));
+  EXPECT_EQ(agreed.exit_code, 0) << agreed.shown;
+  EXPECT_THAT(agreed.shown, HasSubstr("the throwaway key is gone"));
+  EXPECT_EQ(files(), before) << "and nothing is left of it";
+}
+
 }  // namespace
 }  // namespace holdfast::test

@@ -79,6 +79,7 @@ std::string Stage::set_up(const std::vector<std::string>& needs) {
     if (need == "softhsm") {
       variables_["MODULE"] = find_softhsm();
       if (variables_["MODULE"].empty()) return need;
+      variables_["LYING"] = HOLDFAST_LYING;
       mkdir(root_.file("tokens").c_str(), 0700);
       variables_["SOFTHSM2_CONF"] = root_.write(
           "softhsm2.conf", "directories.tokendir = " + root_.file("tokens") +

@@ -73,16 +73,6 @@ Result<Scheme> scheme_for(const hal::TokenDescription& token, const Arguments& a
           "schemes each has");
 }
 
-std::string dropped_in_words(const hal::KeyAttributeSet& dropped) {
-  std::string names;
-  for (std::size_t i = 0; i < hal::kKeyAttributeCount; ++i) {
-    const auto attribute = static_cast<hal::KeyAttribute>(i);
-    if (!dropped.contains(attribute)) continue;
-    names += (names.empty() ? "" : ", ") + std::string(hal::attribute_name(attribute));
-  }
-  return names;
-}
-
 struct GenerateRequest {
   std::string label;
   std::string id;
@@ -237,7 +227,7 @@ Result<void> generate_key(Terminal& terminal, const Arguments& arguments) {
                    attempts_in_words(attempts.report));
   }
   if (!made.dropped.empty()) {
-    terminal.note("the token did not take these attributes: " + dropped_in_words(made.dropped));
+    terminal.note("the token did not take these attributes: " + attribute_names(made.dropped));
   }
   if (token.is_software) terminal.note(kSoftwareTokenNote);
   if (scheme == Scheme::es256) {

@@ -123,6 +123,7 @@ std::vector<Command> token_commands(Terminal& terminal) {
                      .command_line = "holdfast token init --module /usr/lib/softhsm/libsofthsm2.so --label agents "
                                      "--so-pin-source file:/run/ci/so-pin --pin-source file:/run/ci/pin"}},
        .run = running(terminal, init_token)},
+      token_check_command(terminal),
   };
 }
 

@@ -18,6 +18,7 @@ using command_line::OptionKind;
 
 /// The commands of each noun. They say what they have to say through `terminal`, which outlives them.
 [[nodiscard]] std::vector<Command> token_commands(Terminal& terminal);
+[[nodiscard]] Command token_check_command(Terminal& terminal);  ///< token check
 [[nodiscard]] std::vector<Command> key_commands(Terminal& terminal);
 [[nodiscard]] std::vector<Command> attest_commands(Terminal& terminal);
 [[nodiscard]] std::vector<Command> agent_commands(Terminal& terminal);

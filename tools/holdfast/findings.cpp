@@ -35,10 +35,21 @@ void Findings::good(std::string_view words) { add(State::good, words); }
 void Findings::note(std::string_view words, std::string_view remedy) { add(State::note, words, remedy); }
 void Findings::skip(std::string_view why) { add(State::skipped, why); }
 
-void Findings::problem(const Error& error) {
+void Findings::problem(const Error& error, std::string_view about) {
   std::array<char, 1024> buffer{};
-  add(State::problem, write_message(error, buffer), hint_of(error), error.status);
+  std::string words(about);
+  if (!words.empty()) words += ": ";
+  words += write_message(error, buffer);
+  add(State::problem, words, hint_of(error), error.status);
   if (first_problem_ == Status::ok) first_problem_ = error.status;
+}
+
+int Findings::worst_exit_code() const {
+  int worst = 0;
+  for (const Finding& finding : findings_) {
+    if (finding.state == State::problem) worst = std::max(worst, status_exit_code(finding.status));
+  }
+  return worst;
 }
 
 std::string Findings::text() const {

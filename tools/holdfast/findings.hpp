@@ -21,12 +21,14 @@ class Findings {
   void good(std::string_view words);
   /// Works, but a person should know; `remedy` may be empty.
   void note(std::string_view words, std::string_view remedy = {});
-  /// Does not work; the error's hint is the remedy.
-  void problem(const Error& error);
+  /// Does not work; the error's hint is the remedy. `about` says of what in the area it is; may be empty.
+  void problem(const Error& error, std::string_view about = {});
   void skip(std::string_view why);
 
   /// The status of the first problem: later ones often come of it. `Status::ok` if there is none.
   [[nodiscard]] Status first_problem() const { return first_problem_; }
+  /// The highest exit code that a problem has: a device's (4) is worse than a person's (3). 0 if there is none.
+  [[nodiscard]] int worst_exit_code() const;
   /// For a person: one line each, under the name of what it is about.
   [[nodiscard]] std::string text() const;
   /// For a program: `{"findings":[{"area","state","words","remedy","status"}],"problems":N}`.

@@ -17,7 +17,7 @@ Result<hal::DevicePtr> open_device(const DeviceRequest& request, hal::DeviceAcce
   options.pin = HOLDFAST_TRY(hal::PinSource::parse(request.pin_source));
   options.owner_pin = HOLDFAST_TRY(hal::PinSource::parse(request.owner_pin_source));
   options.module_path = request.module_path;
-  options.sessions = 1;
+  options.sessions = request.sessions;
   Result<hal::DevicePtr> device = hal::open_device(options);
   if (!device) return with_module_hint(device.error(), request.module_path);
   return device;

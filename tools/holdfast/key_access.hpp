@@ -15,6 +15,7 @@ struct DeviceRequest {
   std::string_view module_path;
   std::string_view pin_source;
   std::string_view owner_pin_source{};  ///< the TPM's owner hierarchy; for making and deleting keys
+  std::uint16_t sessions = 1;           ///< signatures that can be under way at once
 };
 
 /// Opens the device of `request`. The module belongs to this process alone.

@@ -74,18 +74,6 @@ std::string attribute_line(const Wording& wording, bool value) {
   return line + "\n";
 }
 
-std::string_view outcome_words(hal::ExportAttempt::Outcome outcome) {
-  switch (outcome) {
-    case hal::ExportAttempt::Outcome::refused:
-      return "refused";
-    case hal::ExportAttempt::Outcome::gave_way:
-      return "gave way";
-    case hal::ExportAttempt::Outcome::not_offered:
-      return "not offered";
-  }
-  return "unknown";
-}
-
 // "sha256:0=1f2e3d4c,7=99aabbcc" without what the registers held.
 std::string pcrs_in_words(std::string_view uri) {
   const auto attribute = path_attribute(uri, "pcr");
@@ -185,6 +173,16 @@ std::string attributes_in_words(const std::map<std::string, bool>& attributes) {
   return text;
 }
 
+std::string attribute_names(const hal::KeyAttributeSet& attributes) {
+  std::string names;
+  for (std::size_t i = 0; i < hal::kKeyAttributeCount; ++i) {
+    const auto attribute = static_cast<KeyAttribute>(i);
+    if (attributes.contains(attribute))
+      names += (names.empty() ? "" : ", ") + std::string(hal::attribute_name(attribute));
+  }
+  return names;
+}
+
 std::map<std::string, bool> attribute_snapshot(const hal::KeyAttributes& attributes) {
   std::map<std::string, bool> snapshot;
   for (std::size_t i = 0; i < hal::kKeyAttributeCount; ++i) {
@@ -201,6 +199,18 @@ Json attributes_json(const std::map<std::string, bool>& attributes) {
   Json object = Json::object();
   for (const auto& [name, value] : attributes) object.set(name, Json::boolean(value));
   return object;
+}
+
+std::string_view outcome_words(hal::ExportAttempt::Outcome outcome) {
+  switch (outcome) {
+    case hal::ExportAttempt::Outcome::refused:
+      return "refused";
+    case hal::ExportAttempt::Outcome::gave_way:
+      return "gave way";
+    case hal::ExportAttempt::Outcome::not_offered:
+      return "not offered";
+  }
+  return "unknown";
 }
 
 std::string attempts_in_words(const hal::ExportReport& report) {

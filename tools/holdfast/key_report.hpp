@@ -29,10 +29,15 @@ inline constexpr std::string_view kSoftwareTokenNote =
 [[nodiscard]] std::string attributes_in_words(const hal::KeyAttributes& attributes);
 [[nodiscard]] std::string attributes_in_words(const std::map<std::string, bool>& attributes);
 
+/// "CKA_COPYABLE, CKA_MODIFIABLE"
+[[nodiscard]] std::string attribute_names(const hal::KeyAttributeSet& attributes);
+
 /// The attributes the device states, by their standard's names; unknown ones are absent.
 [[nodiscard]] std::map<std::string, bool> attribute_snapshot(const hal::KeyAttributes& attributes);
 [[nodiscard]] Json attributes_json(const std::map<std::string, bool>& attributes);
 
+/// "refused", "gave way", "not offered"
+[[nodiscard]] std::string_view outcome_words(hal::ExportAttempt::Outcome outcome);
 /// One line for each way the disposable key was asked to leave.
 [[nodiscard]] std::string attempts_in_words(const hal::ExportReport& report);
 [[nodiscard]] Json attempts_json(const hal::ExportReport& report);
