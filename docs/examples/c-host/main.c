@@ -2,10 +2,13 @@
  *
  * A host in C: an agent's header on every request, and one more try when the authority no longer knows its task.
  *
- *   c-host IDENTITY_FILE ORIGIN CA_FILE [--dial] URL...
+ *   c-host IDENTITY_FILE ORIGIN CA_FILE [--dial] [--log] [--metrics-file PATH] URL...
  *
  * sends one GET request for each URL; after --dial as the first request of a WebSocket (RFC 6455 section 4.1), with a
- * header that was not handed out before. Headers go to ORIGIN only. */
+ * header that was not handed out before. Headers go to ORIGIN only. --log tells on standard error what happens to key
+ * and task; --metrics-file writes the counters, after each request (docs/operating.md). */
+#include "metrics_file.h"
+
 #include <curl/curl.h>
 
 #include <holdfast/holdfast.h>
@@ -83,14 +86,48 @@ static holdfast_status send_request(holdfast_session* session, CURL* curl, const
   return status;
 }
 
+/* On the thread of the call in which it happened, with locks held: said, and not waited for. The number at the front
+ * is how journald knows the severity (sd-daemon(3)). */
+static void log_event(void* context, const holdfast_event* event) {
+  (void)context;
+  const int level = event->severity >= HOLDFAST_SEVERITY_ERROR     ? 3
+                    : event->severity >= HOLDFAST_SEVERITY_WARNING ? 4
+                                                                   : 6;
+  fprintf(stderr, "<%d>%s%s%s\n", level, event->message, event->hint[0] != '\0' ? "; " : "", event->hint);
+}
+
+struct wishes {
+  int is_dial;
+  int is_logged;
+  const char* metrics_file;
+};
+
+/* Reads the options that stand before the URLs, and returns where these begin. */
+static int read_options(int argc, char** argv, int at, struct wishes* wishes) {
+  for (; at < argc && strncmp(argv[at], "--", 2) == 0; ++at) {
+    if (strcmp(argv[at], "--dial") == 0) {
+      wishes->is_dial = 1;
+    } else if (strcmp(argv[at], "--log") == 0) {
+      wishes->is_logged = 1;
+    } else if (strcmp(argv[at], "--metrics-file") == 0 && at + 1 < argc) {
+      wishes->metrics_file = argv[++at];
+    } else {
+      return argc; /* no URL is left */
+    }
+  }
+  return at;
+}
+
 static int tell(const holdfast_error* error) {
   fprintf(stderr, "error: %s\nhint: %s\n", error->message, error->hint);
   return holdfast_status_exit_code(error->status);
 }
 
 int main(int argc, char** argv) {
-  if (argc < 5) {
-    fprintf(stderr, "usage: c-host IDENTITY_FILE ORIGIN CA_FILE [--dial] URL...\n");
+  struct wishes wishes = {0, 0, NULL};
+  const int first_url = read_options(argc, argv, 4, &wishes);
+  if (first_url >= argc) {
+    fprintf(stderr, "usage: c-host IDENTITY_FILE ORIGIN CA_FILE [--dial] [--log] [--metrics-file PATH] URL...\n");
     return 2;
   }
   const char* const origins[] = {argv[2]};
@@ -98,6 +135,7 @@ int main(int argc, char** argv) {
   options.identity_file = argv[1];
   options.origins = origins;
   options.origins_count = 1;
+  if (wishes.is_logged) options.log = log_event;
   holdfast_error error = HOLDFAST_ERROR_INIT;
   holdfast_session* session = NULL;
   if (holdfast_session_open(&options, &session, &error) != HOLDFAST_OK) return tell(&error);
@@ -108,14 +146,16 @@ int main(int argc, char** argv) {
     exit_code = 0;
     curl_easy_setopt(curl, CURLOPT_CAINFO, argv[3]);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore_body);
-    const int is_dial = strcmp(argv[4], "--dial") == 0;
-    for (int i = 4 + is_dial; i < argc; ++i) {
+    for (int i = first_url; i < argc; ++i) {
       long http_status = 0;
-      if (send_request(session, curl, argv[i], is_dial, &http_status, &error) != HOLDFAST_OK) {
+      if (send_request(session, curl, argv[i], wishes.is_dial, &http_status, &error) != HOLDFAST_OK) {
         exit_code = tell(&error);
       } else {
         printf("%ld\n", http_status);
       }
+      /* A host that cannot count in public goes on with its work. */
+      const int failed = wishes.metrics_file != NULL ? write_metrics_file(wishes.metrics_file, session) : 0;
+      if (failed != 0) fprintf(stderr, "error: %s: %s\n", wishes.metrics_file, strerror(failed));
     }
     curl_easy_cleanup(curl);
   }
