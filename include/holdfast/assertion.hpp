@@ -19,8 +19,8 @@ inline constexpr std::size_t kSignatureTextSize = 88;
 /// The largest `Authorization` value, in bytes: both ids at their limit.
 inline constexpr std::size_t kMaxAuthorizationSize = 589;
 
-/// An id that is safe to sign and to put into a URL path: 1 to 128 of `A-Z a-z 0-9 - . _ ~` and
-/// neither `.` nor `..`.
+/// An id that is safe to sign and to put into a URL path: 1 to 128 ASCII letters, digits and `-._~`, and
+/// neither one dot alone nor two.
 ///
 /// The signed bytes join ids with `:` without escaping, so any other character would let two different
 /// pairs sign the same bytes; and curl folds `..` in a path. The tag keeps the two kinds apart.

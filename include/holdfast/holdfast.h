@@ -2,7 +2,8 @@
 #ifndef HOLDFAST_HOLDFAST_H
 #define HOLDFAST_HOLDFAST_H
 
-/** The C ABI: the only binary promise of Holdfast. C11, and C++20 reads it, too.
+/** @file
+ *  The C ABI: the only binary promise of Holdfast. C11, and C++20 reads it, too.
  *
  *  Two libraries have it. `holdfast` has all of it; `holdfast-sign` has the first part, down to the line that says
  * so, and brings neither HTTP nor JSON: for a host that gets its task id elsewhere.
