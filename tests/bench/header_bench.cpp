@@ -6,20 +6,18 @@
 #include "holdfast/signer.hpp"
 
 #include "hal/pipe_shield.hpp"
-#include "hal/registry.hpp"
 #include "src/verification/signature.hpp"
+#include "tests/bench/bench_token.hpp"
 #include "tests/bench/heap_calls.hpp"
 #include "tests/bench/raw_token.hpp"
 #include "tests/bench/required.hpp"
 #include "tests/bench/rounds.hpp"
 #include "tests/bench/table.hpp"
-#include "tests/support/temporary_folder.hpp"
 
 #include <sodium.h>
 
 #include <dlfcn.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -33,49 +31,6 @@ using namespace std::chrono_literals;
 constexpr auto kTimeout = 10s;
 constexpr std::size_t kReusedBlock = 4000;
 constexpr auto kFirstOnly = VerifySignatures::after_open_and_recovery;
-
-/// A SoftHSM token in a temporary folder with one key of each scheme; the process is pointed at it.
-class BenchToken {
- public:
-  explicit BenchToken(std::string module_path) : module_path_(std::move(module_path)) {
-    folder_.write("softhsm2.conf", "directories.tokendir = " + folder_.path() + "/tokens\nlog.level = ERROR\n");
-    if (mkdir((folder_.path() + "/tokens").c_str(), 0700) != 0) throw std::runtime_error("no token folder");
-    setenv("SOFTHSM2_CONF", folder_.file("softhsm2.conf").c_str(), 1);
-    pin_source_ = "file:" + folder_.write("pin", "1234");
-    hal::TokenInitOptions init;
-    const std::string any = "pkcs11:?module-path=" + module_path_;
-    init.uri = any;
-    init.label = "bench";
-    init.so_pin = init.user_pin = require(hal::PinSource::parse(pin_source_));
-    const hal::Backend* backend = require(hal::backend_for(any));
-    require(backend->init_token(init));
-    for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) make_key(scheme);
-  }
-
-  [[nodiscard]] std::string uri(Scheme scheme, const std::string& module_path) const {
-    return "pkcs11:token=bench;object=" + std::string(scheme_name(scheme)) + "?module-path=" + module_path;
-  }
-  [[nodiscard]] const std::string& module_path() const { return module_path_; }
-  [[nodiscard]] const std::string& pin_source() const { return pin_source_; }
-
- private:
-  void make_key(Scheme scheme) {
-    const std::string key_uri = uri(scheme, module_path_);
-    hal::DeviceOptions options;
-    options.uri = key_uri;
-    options.access = hal::DeviceAccess::provision;
-    options.pin = require(hal::PinSource::parse(pin_source_));
-    const hal::DevicePtr device = require(hal::open_device(options));
-    hal::KeySpec spec;
-    spec.scheme = scheme;
-    spec.label = scheme_name(scheme);
-    require(device->key_generator()->generate(spec, hal::kNoDeadline));
-  }
-
-  test::TemporaryFolder folder_;
-  std::string module_path_;
-  std::string pin_source_;
-};
 
 struct SignerSetting {
   VerifySignatures verify = VerifySignatures::always;

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a header costs a shell: `holdfast header` as a process of its own, beside the least that a process can do to
+// sign once, and beside pkcs11-tool.
+//   process_bench MODULE ROUNDS HOLDFAST MINIMAL_SIGN
+#include "holdfast/identity.hpp"
+
+#include "tests/bench/bench_token.hpp"
+#include "tests/bench/required.hpp"
+#include "tests/bench/rounds.hpp"
+#include "tests/bench/table.hpp"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <vector>
+
+namespace holdfast::bench {
+namespace {
+
+/// A command line whose output goes to a file, and what it says of errors beside it.
+class Command {
+ public:
+  Command(std::vector<std::string> words, const std::string& output)
+      : words_(std::move(words)), output_(output), errors_(output + ".errors") {}
+
+  void run() {
+    std::vector<char*> argv;
+    for (std::string& word : words_) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, output_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    pid_t child = -1;
+    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, errors_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    const int spawned = posix_spawnp(&child, argv[0], &files, nullptr, argv.data(), environ);
+    posix_spawn_file_actions_destroy(&files);
+    if (spawned != 0) throw std::runtime_error(words_[0] + " cannot be started");
+    int status = -1;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (status != 0) throw std::runtime_error(words_[0] + ": " + test::read_file(errors_));
+  }
+
+ private:
+  std::vector<std::string> words_;
+  std::string output_;
+  std::string errors_;
+};
+
+void measure(const BenchToken& token, Scheme scheme, std::size_t rounds, const char* holdfast, const char* minimal) {
+  const test::TemporaryFolder& folder = token.folder();
+  const std::string label(scheme_name(scheme));
+  const bool is_ed25519 = scheme == Scheme::ed25519;
+  const std::string identity_file = folder.file(label + ".json");
+  require(store_identity({.runtime_id = require(RuntimeId::parse("agent-0123456789abcdef")),
+                          .key_uri = token.uri(scheme, token.module_path()),
+                          .public_key = token.public_key(scheme),
+                          .authority_url = "https://authority.example"},
+                         identity_file, false));
+  const std::string input = folder.write(label + ".input", std::string(is_ed25519 ? 66 : 32, 'x'));
+
+  Command ours({holdfast, "header", "--quiet", "--task", "task-0123456789abcdef", "--identity-file", identity_file,
+                "--pin-source", token.pin_source()},
+               folder.file(label + ".header"));
+  Command least({minimal, token.module_path(), BenchToken::kPin, label, is_ed25519 ? "EDDSA" : "ECDSA"},
+                folder.file(label + ".minimal"));
+  Command tool({"pkcs11-tool", "--module", token.module_path(), "--token-label", "bench", "--login", "--pin",
+                BenchToken::kPin, "--sign", "--mechanism", is_ed25519 ? "EDDSA" : "ECDSA", "--id", token.id(scheme),
+                "--input-file", input, "--output-file", folder.file(label + ".tool")},
+               folder.file(label + ".said"));
+  const auto timed = [](Command& command) {
+    return [&command](std::size_t n) {
+      return time_once(n, [&command](std::size_t times) {
+        for (std::size_t i = 0; i < times; ++i) command.run();
+      });
+    };
+  };
+  const Rounds all({{"holdfast", timed(ours)}, {"minimal", timed(least)}, {"pkcs11-tool", timed(tool)}}, rounds);
+
+  std::printf("\n### %s on SoftHSM, one header or signature a process, %zu rounds\n\n",
+              is_ed25519 ? "Ed25519" : "ES256", rounds);
+  print_head();
+  print("a minimal C program: load, log in, find, sign", all.time("minimal"), "ns (this machine, this minute)");
+  print("holdfast header --task / minimal", all.ratio("holdfast", "minimal"), "×");
+  print("pkcs11-tool --sign / minimal", all.ratio("pkcs11-tool", "minimal"), "×");
+}
+
+int run(int argc, char** argv) {
+  if (argc != 5) {
+    std::fputs("usage: process_bench MODULE ROUNDS HOLDFAST MINIMAL_SIGN\n", stderr);
+    return 2;
+  }
+  const BenchToken token(argv[1]);
+  const std::size_t rounds = std::max<std::size_t>(std::strtoul(argv[2], nullptr, 10), 10);
+  for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) measure(token, scheme, rounds, argv[3], argv[4]);
+  return 0;
+}
+
+}  // namespace
+}  // namespace holdfast::bench
+
+int main(int argc, char** argv) {
+  try {
+    return holdfast::bench::run(argc, argv);
+  } catch (const std::exception& failed) {
+    std::fprintf(stderr, "process_bench: %s\n", failed.what());
+    return 1;
+  }
+}
