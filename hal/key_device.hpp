@@ -422,7 +422,7 @@ struct DeviceOptions {
   /// The process ignores SIGPIPE as long as the device is open: it need not be held back while signing. Checked once,
   /// by `open_device`.
   bool sigpipe_is_ignored = false;
-  Clock* clock = nullptr;      ///< null: the system clock; outlives the device
+  Clock* clock = nullptr;  ///< null: the system clock; outlives the device
   /// The folder of the failure records (`PinGovernor`), an absolute path; empty: the usual one.
   std::string_view failure_records;
 };

@@ -111,7 +111,7 @@ struct SignerOptions {
   /// Spares each signature the two system calls that hold the signal back. A host that changes its mind later is
   /// ended by a module that writes to a broken connection.
   bool sigpipe_is_ignored = false;
-  EventLog* log = nullptr;          ///< told of recoveries and refused PINs; outlives the signer; null: nobody is
+  EventLog* log = nullptr;  ///< told of recoveries and refused PINs; outlives the signer; null: nobody is
 };
 
 /// What a signer did so far; every number only grows.

@@ -57,9 +57,9 @@ constexpr std::string_view kNullSigner = "the signer is null";
 // Of the first header, which ended before `log`.
 constexpr std::size_t kFirstOptionsSize = offsetof(holdfast_signer_options, log);
 
-constexpr std::uint32_t kSignerFlags =
-    HOLDFAST_SIGNER_SHARES_MODULE | HOLDFAST_SIGNER_VERIFIES_AFTER_OPEN_AND_RECOVERY |
-    HOLDFAST_SIGNER_SIGPIPE_IS_IGNORED;
+constexpr std::uint32_t kSignerFlags = HOLDFAST_SIGNER_SHARES_MODULE |
+                                       HOLDFAST_SIGNER_VERIFIES_AFTER_OPEN_AND_RECOVERY |
+                                       HOLDFAST_SIGNER_SIGPIPE_IS_IGNORED;
 
 Result<SignerOptions> read(const holdfast_signer_options& given) noexcept {
   if ((given.flags & ~kSignerFlags) != 0) return bad_argument(kOpening, "an unknown flag is set");

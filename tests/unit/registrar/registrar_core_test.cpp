@@ -266,7 +266,7 @@ TEST_F(RegistrarCoreTest, ARedirectThatHoldsTheSecretIsToldWithoutIt) {
   ASSERT_EQ(refused.status(), Status::authority_refused);
   EXPECT_EQ(refused.error().detail.view(), "redirects are not followed: to https://elsewhere.example/[removed]");
   transport_.redirect(std::string("https://elsewhere.example/?s=") + StubSigner::kSignature);
-  EXPECT_THAT(std::string(register_task().error().detail.view()), HasSubstr("?s=[removed]"));
+  EXPECT_EQ(register_task().error().detail.view(), "redirects are not followed: to https://elsewhere.example/");
 }
 
 TEST_F(RegistrarCoreTest, TheExcerptIsCutAt512) {
