@@ -148,6 +148,39 @@ TEST_F(CSessionRefusal, StructuresOfAnotherSizeAreNotWrittenTo) {
   expect_registrations(0);
 }
 
+TEST_F(CSessionRefusal, AnErrorOfAnotherSizeIsRefusedByEveryCall) {
+  const SessionPtr session = open();
+  holdfast_session* handle = session.get();
+  holdfast_error foreign = HOLDFAST_ERROR_INIT;
+  foreign.struct_size -= 8;
+  foreign.native = 42;
+  std::uint32_t number = 0;
+  std::uint64_t generation_of_task = 0;
+  std::int32_t id = 0;
+  holdfast_key_info info = HOLDFAST_KEY_INFO_INIT;
+  holdfast_account account = HOLDFAST_ACCOUNT_INIT;
+  holdfast_counters counters = HOLDFAST_COUNTERS_INIT;
+  holdfast_registrar_options registrar_options = HOLDFAST_REGISTRAR_OPTIONS_INIT;
+  holdfast_registrar* no_registrar = nullptr;
+  char* const value = value_.data();
+  for (const holdfast_status status :
+       {holdfast_session_state(handle, &number, &foreign), holdfast_session_state_error(handle, &foreign),
+        holdfast_session_reopen(handle, &foreign), holdfast_session_identity_file_changed(handle, &number, &foreign),
+        holdfast_session_adopt_task(handle, "task", &generation_of_task, &foreign),
+        holdfast_session_generation(handle, &generation_of_task, &foreign),
+        holdfast_session_headers_for(handle, kListed, 0, value, value_.size(), &size_, &headers_, &foreign),
+        holdfast_session_rejected(handle, 1, 401, &foreign), holdfast_session_key_info(handle, &info, &foreign),
+        holdfast_session_account(handle, &account, &foreign), holdfast_session_counters(handle, &counters, &foreign),
+        holdfast_registrar_start(&registrar_options, &no_registrar, &foreign),
+        holdfast_registrar_state(nullptr, &number, &foreign), holdfast_registrar_restart(nullptr, &foreign),
+        holdfast_registrar_process_id(nullptr, &id, &foreign)}) {
+    EXPECT_EQ(status, HOLDFAST_INVALID_ARGUMENT);
+  }
+  EXPECT_EQ(foreign.native, 42U) << "wrote into a structure of an unknown size";
+  EXPECT_EQ(generation(handle), 0U) << "nothing was done";
+  expect_registrations(0);
+}
+
 TEST_F(CSessionRefusal, OptionsAreReadStrictly) {
   const holdfast_session_options good = options_;
   const auto expect_refused = [&](void (*change)(holdfast_session_options&), const char* why) {

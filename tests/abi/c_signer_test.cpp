@@ -213,6 +213,67 @@ TEST_F(CSigner, UnknownSizesFlagsAndReservedMembersAreRefused) {
   EXPECT_EQ(foreign.native, 42U) << "wrote into a structure of an unknown size";
 }
 
+TEST_F(CSigner, NullsAreRefusedByTheOtherCallsToo) {
+  const SignerPtr signer = open();
+  holdfast_task_registration registration = HOLDFAST_TASK_REGISTRATION_INIT;
+  holdfast_key_info info = HOLDFAST_KEY_INFO_INIT;
+  holdfast_counters counters = HOLDFAST_COUNTERS_INIT;
+  holdfast_assertion assertion = HOLDFAST_ASSERTION_INIT;
+  char* const value = value_.data();
+  EXPECT_EQ(holdfast_signer_sign_task_registration(nullptr, 0, &registration, nullptr), HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_EQ(holdfast_signer_open_sealed_task(nullptr, "AAAA", 0, value, value_.size(), &size_, nullptr),
+            HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_EQ(holdfast_signer_open_sealed_task(signer.get(), "AAAA", 0, nullptr, value_.size(), &size_, nullptr),
+            HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_EQ(holdfast_signer_open_sealed_task(signer.get(), "AAAA", 0, value, value_.size(), nullptr, nullptr),
+            HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_EQ(holdfast_signer_key_info(nullptr, &info, nullptr), HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_EQ(holdfast_signer_counters(nullptr, &counters, nullptr), HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_EQ(holdfast_parse_authorization("x", 1, nullptr, nullptr), HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_EQ(holdfast_parse_authorization(nullptr, 1, &assertion, nullptr), HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_EQ(holdfast_verify_authorization(nullptr, 1, ssh_key_.c_str(), 0, 0, &assertion, nullptr),
+            HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_EQ(holdfast_verify_authorization("x", 1, nullptr, 0, 0, &assertion, nullptr), HOLDFAST_INVALID_ARGUMENT);
+  for (int which = 0; which < 4; ++which) {
+    const auto text = [which](int place) { return place == which ? nullptr : "x"; };
+    EXPECT_EQ(holdfast_verify_task_registration(text(0), text(1), text(2), text(3), 0, 0, nullptr),
+              HOLDFAST_INVALID_ARGUMENT)
+        << which;
+  }
+  EXPECT_EQ(signatures(signer.get()), 0U);
+}
+
+// A host compiled with another header: nothing is done, and nothing written.
+TEST_F(CSigner, AnErrorOfAnotherSizeIsRefusedByEveryCall) {
+  const SignerPtr signer = open();
+  holdfast_error foreign = HOLDFAST_ERROR_INIT;
+  foreign.struct_size -= 8;
+  foreign.native = 42;
+  holdfast_task_registration registration = HOLDFAST_TASK_REGISTRATION_INIT;
+  holdfast_key_info info = HOLDFAST_KEY_INFO_INIT;
+  holdfast_counters counters = HOLDFAST_COUNTERS_INIT;
+  holdfast_assertion assertion = HOLDFAST_ASSERTION_INIT;
+  holdfast_signer* none = nullptr;
+  char* const value = value_.data();
+  const char* const key = ssh_key_.c_str();
+  for (const holdfast_status status :
+       {holdfast_signer_open(&options_, &none, &foreign),
+        holdfast_signer_authorization(signer.get(), kTask, 0, 5000, value, value_.size(), &size_, &foreign),
+        holdfast_signer_sign_task_registration(signer.get(), 5000, &registration, &foreign),
+        holdfast_signer_open_sealed_task(signer.get(), "AAAA", 5000, value, value_.size(), &size_, &foreign),
+        holdfast_signer_forget_headers(signer.get(), &foreign),
+        holdfast_signer_key_info(signer.get(), &info, &foreign),
+        holdfast_signer_counters(signer.get(), &counters, &foreign),
+        holdfast_parse_authorization("x", 1, &assertion, &foreign),
+        holdfast_verify_authorization("x", 1, key, 0, 0, &assertion, &foreign),
+        holdfast_verify_task_registration("a", "b", "c", key, 0, 0, &foreign)}) {
+    EXPECT_EQ(status, HOLDFAST_INVALID_ARGUMENT);
+  }
+  EXPECT_EQ(none, nullptr);
+  EXPECT_EQ(foreign.native, 42U) << "wrote into a structure of an unknown size";
+  EXPECT_EQ(signatures(signer.get()), 0U);
+}
+
 TEST_F(CSigner, AFailureSaysWhatTheTokenSaid) {
   options_.pin_source = "file:/nowhere/pin";
   holdfast_signer* signer = nullptr;

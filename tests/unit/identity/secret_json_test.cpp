@@ -49,6 +49,13 @@ TEST(SecretJson, EscapesAreResolvedWhereTheyStand) {
   EXPECT_LT(wanted[0].value.text.data(), begin + text.size());
 }
 
+TEST(SecretJson, HexadecimalIsReadInBothCasesAndUtf8OfEveryLength) {
+  std::string text =
+      "{\"k\":\"\\u00E4\\u00e4\\uABCD \xc3\xa4 \xe2\x82\xac \xed\x9f\xbf \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf\"}";
+  EXPECT_EQ(read_one(text, "k").value.view(),
+            "\u00e4\u00e4\uabcd \xc3\xa4 \xe2\x82\xac \xed\x9f\xbf \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf");
+}
+
 TEST(SecretJson, WhatIsNoJsonIsRefused) {
   const std::string deep = "{\"k\":" + std::string(40, '[') + std::string(40, ']') + "}";
   for (const std::string& bad : {std::string(),
@@ -60,6 +67,20 @@ TEST(SecretJson, WhatIsNoJsonIsRefused) {
                                  std::string("{\"k\":01}"),
                                  std::string("{\"k\":1.}"),
                                  std::string("{\"k\":tru}"),
+                                 std::string("{\"k\":-}"),
+                                 std::string("{\"k\":1e}"),
+                                 std::string("{\"k\":1e+}"),
+                                 std::string("{\"k\":\"\\ud83dx\"}"),
+                                 std::string("{\"k\":\"\\ud83d\\n\"}"),
+                                 std::string("{\"k\":\"\\ud83d\\u0041\"}"),
+                                 std::string("{\"k\":\"\\ud83d\\ue000\"}"),
+                                 std::string("{\"k\":\"\\u00g0\"}"),
+                                 std::string("{\"k\":\"\xe0\x80\x80\"}"),
+                                 std::string("{\"k\":\"\xc3\"}"),
+                                 std::string("{\"k\":\"\xe2\x82\"}"),
+                                 std::string("{\"k\":\"\xf0\x80\x80\x80\"}"),
+                                 std::string("{\"k\":\"\xf0\x9f\x98\"}"),
+                                 std::string("{\"k\":\"\xf5\x80\x80\x80\"}"),
                                  std::string("{\"k\":\"a"),
                                  std::string("{\"k\":\"\\x\"}"),
                                  std::string("{\"k\":\"\\ud800\"}"),
