@@ -30,6 +30,11 @@ set(CPACK_RPM_PACKAGE_RELEASE 1)
 set(CPACK_RPM_COMPRESSION_TYPE xz)
 set(CPACK_RPM_PACKAGE_AUTOREQPROV " yes")
 set(CPACK_RPM_PACKAGE_RELOCATABLE OFF)
+# Folders of others.
+set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
+    /usr/lib/debug /usr/lib/debug/.build-id /usr/lib64 /usr/lib64/cmake /usr/lib64/pkgconfig /usr/share/bash-completion
+    /usr/share/bash-completion/completions /usr/share/fish /usr/share/fish/vendor_completions.d /usr/share/man /usr/share/man/man1
+    /usr/share/zsh /usr/share/zsh/site-functions)
 
 set(holdfast_what "Agent assertions are short Authorization headers, signed by a key that is
 made inside an HSM, a smart card or a TPM and never leaves it.")
