@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A host's loop: send; on 401 or 403 report it and send once more with a new header; else hand the answer on.
 //
-//   retry-on-401 IDENTITY_FILE ORIGIN CA_FILE < URLS
+//   retry-on-401 IDENTITY_FILE ORIGIN CA_FILE [--log] < URLS
 //
-// sends one GET request for each line of standard input. Headers go to ORIGIN only.
+// sends one GET request for each line of standard input. Headers go to ORIGIN only. --log tells on standard error
+// what happens to key and task.
 #include <curl/curl.h>
 
 #include <array>
@@ -12,6 +13,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace {
 
@@ -39,6 +41,16 @@ int tell(const holdfast::Error& error) {
   return holdfast::status_exit_code(error.status);
 }
 
+// Called on the thread of the call in which it happens, with locks held: says it and does not wait.
+class ErrorStreamLog final : public holdfast::EventLog {
+ public:
+  void record(const holdfast::Event& event) noexcept override {
+    std::array<char, 512> message{};
+    const std::string_view text = holdfast::write_message(event, message);
+    std::fprintf(stderr, "log: %.*s\n", static_cast<int>(text.size()), text.data());
+  }
+};
+
 // The loop itself.
 holdfast::Result<long> send(holdfast::AgentSession& session, CURL* curl, const std::string& url) {
   char buffer[holdfast::kMaxAuthorizationSize];
@@ -58,11 +70,15 @@ holdfast::Result<long> send(holdfast::AgentSession& session, CURL* curl, const s
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fprintf(stderr, "usage: retry-on-401 IDENTITY_FILE ORIGIN CA_FILE < URLS\n");
+  const bool is_logged = argc == 5 && std::string_view(argv[4]) == "--log";
+  if (argc != 4 && !is_logged) {
+    std::fprintf(stderr, "usage: retry-on-401 IDENTITY_FILE ORIGIN CA_FILE [--log] < URLS\n");
     return 2;
   }
-  auto session = holdfast::AgentSession::open({.identity_file = argv[1], .task = {.origins = {argv[2]}}});
+  ErrorStreamLog log;
+  holdfast::SessionOptions options{.identity_file = argv[1], .task = {.origins = {argv[2]}}};
+  if (is_logged) options.log = &log;
+  auto session = holdfast::AgentSession::open(options);
   if (!session) return tell(session.error());
 
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), &curl_easy_cleanup);
