@@ -31,13 +31,7 @@ Result<MadeKey> KeyGeneration::generate(const KeySpec& spec, BootTime deadline) 
       return MadeKey{device_.keep(key, true), description, pair.dropped};
     };
     Result<MadeKey> made = make();
-    if (!made && !remove_pairs(session, full.id)) {
-      Error error = made.error();
-      error.detail.append(error.detail.empty() ? "" : "; ");
-      error.detail.append("what was made may be there still");
-      error.hint = "remove the key of this label by hand, if it is there, before another one is made";
-      return error;
-    }
+    if (!made && !remove_pairs(session, full.id)) return with_leftovers(made.error());
     return made;
   });
 }

@@ -115,7 +115,7 @@ CK_RV bring_in(const Session& session, CK_SLOT_ID slot, const KeySpec& spec, con
       entry.way = way.way;
       return CKR_OK;
     }
-    remove_leftovers(session, spec.id);
+    remove_pairs(session, spec.id);
   }
   entry.way = kPlainWay;
   return create(session, spec, kind, value, entry);
@@ -203,7 +203,7 @@ Result<MadeKey> KeyImport::import_key(const KeySpec& spec, const SecretBytes& pr
       return MadeKey{device_.keep(key, true), description, entry.dropped, entry.way};
     };
     Result<MadeKey> made = bring();
-    if (!made) remove_leftovers(session, full.id);
+    if (!made && !remove_pairs(session, full.id)) return with_leftovers(made.error());
     return made;
   });
 }
@@ -241,7 +241,7 @@ Result<MadeKey> KeyImport::import_twin(const KeySpec& spec, const SecretBytes& x
       return MadeKey{device_.keep(key, true), description, entry.dropped, entry.way};
     };
     Result<MadeKey> made = bring();
-    if (!made) remove_leftovers(session, full.id);
+    if (!made && !remove_pairs(session, full.id)) return with_leftovers(made.error());
     return made;
   });
 }

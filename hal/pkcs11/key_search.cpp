@@ -69,6 +69,8 @@ Result<std::size_t> count_objects(const Session& session, const ObjectFilter& fi
     }
   }
   const CK_RV end = session.calls->C_FindObjectsFinal(session.handle);
+  // Once more, so that the search is not in the way of those that follow, such as those for what is to be removed.
+  if (end != CKR_OK) session.calls->C_FindObjectsFinal(session.handle);
   if (code != CKR_OK) return native_failure(code, kSearching);
   if (end != CKR_OK) return native_failure(end, kSearching);
   if (is_overrun) {

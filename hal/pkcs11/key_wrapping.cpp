@@ -52,14 +52,29 @@ CK_RV WrappingKey::wrap(const Unwrapping& way, std::span<const std::byte> plain)
   return way.mechanism == CKM_AES_CBC_PAD ? wrap_chained(plain) : wrap_padded(plain);
 }
 
-CK_RV WrappingKey::encrypt_block(std::span<std::byte, 16> block) noexcept {
-  CK_MECHANISM mechanism{CKM_AES_ECB, nullptr, 0};
+CK_RV WrappingKey::encrypt(CK_MECHANISM mechanism, std::span<const std::byte> plain, std::span<std::byte> out,
+                           CK_ULONG& size) noexcept {
   CK_RV code = session_.calls->C_EncryptInit(session_.handle, &mechanism, key_);
   if (code != CKR_OK) return code;
+  size = out.size();
+  code = session_.calls->C_Encrypt(session_.handle, native(plain), plain.size(),
+                                   reinterpret_cast<CK_BYTE*>(out.data()), &size);
+  if (code == CKR_OK && size > out.size()) return CKR_DEVICE_ERROR;
+  if (code == CKR_OK) return code;
+  // An answer that was lost leaves the operation active, and whatever follows in this session would fail with
+  // CKR_OPERATION_ACTIVE, also the removal of what was made. This ends it whatever it answers (PKCS#11 v3.0 §5.8.4).
+  std::array<CK_BYTE, 32> rest{};
+  CK_ULONG rest_size = rest.size();
+  if (session_.calls->C_EncryptFinal != nullptr) {
+    session_.calls->C_EncryptFinal(session_.handle, rest.data(), &rest_size);
+  }
+  return code;
+}
+
+CK_RV WrappingKey::encrypt_block(std::span<std::byte, 16> block) noexcept {
   std::array<std::byte, 16> result{};
-  CK_ULONG size = result.size();
-  code = session_.calls->C_Encrypt(session_.handle, native(block), block.size(),
-                                   reinterpret_cast<CK_BYTE*>(result.data()), &size);
+  CK_ULONG size = 0;
+  const CK_RV code = encrypt({CKM_AES_ECB, nullptr, 0}, block, result, size);
   if (code == CKR_OK && size != result.size()) return CKR_DEVICE_ERROR;
   std::ranges::copy(result, block.begin());
   return code;
@@ -100,13 +115,8 @@ CK_RV WrappingKey::wrap_padded(std::span<const std::byte> plain) noexcept {
 
 CK_RV WrappingKey::wrap_chained(std::span<const std::byte> plain) noexcept {
   if (getrandom(iv_.data(), iv_.size(), 0) != static_cast<ssize_t>(iv_.size())) return CKR_RANDOM_NO_RNG;
-  CK_MECHANISM mechanism{CKM_AES_CBC_PAD, iv_.data(), iv_.size()};
-  CK_RV code = session_.calls->C_EncryptInit(session_.handle, &mechanism, key_);
-  if (code != CKR_OK) return code;
-  CK_ULONG size = wrapped_.size();
-  code = session_.calls->C_Encrypt(session_.handle, native(plain), plain.size(),
-                                   reinterpret_cast<CK_BYTE*>(wrapped_.data()), &size);
-  if (code == CKR_OK && size > wrapped_.size()) return CKR_DEVICE_ERROR;
+  CK_ULONG size = 0;
+  const CK_RV code = encrypt({CKM_AES_CBC_PAD, iv_.data(), iv_.size()}, plain, wrapped_, size);
   if (code == CKR_OK) wrapped_size_ = size;
   return code;
 }

@@ -47,6 +47,8 @@ class WrappingKey {
                              CK_OBJECT_HANDLE& object) noexcept;
 
  private:
+  [[nodiscard]] CK_RV encrypt(CK_MECHANISM mechanism, std::span<const std::byte> plain, std::span<std::byte> out,
+                              CK_ULONG& size) noexcept;
   [[nodiscard]] CK_RV encrypt_block(std::span<std::byte, 16> block) noexcept;
   [[nodiscard]] CK_RV wrap_padded(std::span<const std::byte> plain) noexcept;
   [[nodiscard]] CK_RV wrap_chained(std::span<const std::byte> plain) noexcept;

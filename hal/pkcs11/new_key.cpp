@@ -54,12 +54,11 @@ Result<void> refuse_existing_key(const Session& session, const KeySpec& spec) no
   return refuse_existing(session, {CKO_PRIVATE_KEY, {}, {}, spec.id});
 }
 
-void remove_leftovers(const Session& session, std::span<const std::byte> id) noexcept {
-  for (const CK_OBJECT_CLASS object_class : {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY}) {
-    const auto left = find_objects(session, {object_class, {}, {}, id});
-    if (!left) continue;
-    for (const CK_OBJECT_HANDLE object : left->view()) session.calls->C_DestroyObject(session.handle, object);
-  }
+Error with_leftovers(Error error) noexcept {
+  error.detail.append(error.detail.empty() ? "" : "; ");
+  error.detail.append("what was made may be there still");
+  error.hint = "remove the key of this label by hand, if it is there, before another one is made";
+  return error;
 }
 
 }  // namespace holdfast::hal::pkcs11

@@ -15,7 +15,7 @@ using NewKeyId = Octets<kMaxKeyIdSize>;
 /// `already_exists` if any private or public key has the label or the id of `spec`.
 [[nodiscard]] Result<void> refuse_existing_key(const Session& session, const KeySpec& spec) noexcept;
 
-/// Destroys whatever key objects stand under an id that nothing had before.
-void remove_leftovers(const Session& session, std::span<const std::byte> id) noexcept;
+/// `error` for a key whose halves could not be removed after it: says so, and what to do before the next.
+[[nodiscard]] Error with_leftovers(Error error) noexcept;
 
 }  // namespace holdfast::hal::pkcs11

@@ -8,6 +8,9 @@
 
 #include <sodium.h>
 
+#include <cstdio>
+#include <functional>
+
 namespace holdfast::test {
 namespace {
 
@@ -182,6 +185,96 @@ TEST_F(Import, AFullOrFailingTokenIsLeftAsItWas) {
     }
   }
   EXPECT_EQ(shim.open_sessions(), 0);
+}
+
+// Every call of an import fails in turn, with codes that lead to another template, another curve, another way, or to
+// the end: the key is there whole and can be removed, or nothing of it is.
+TEST_F(Import, WhicheverCallFailsItIsAllOrNothing) {
+  const auto& shim = shim_control();
+  const PublicKey point = PublicKey::from_bytes(Scheme::es256, unhex(kPointHex)).value();
+  using Way = std::function<Result<hal::MadeKey>(hal::KeyDevice&)>;
+  const Way ways[] = {[&](hal::KeyDevice& device) { return import_key(device); },
+                      [&](hal::KeyDevice& device) { return import_twin(device); },
+                      [&](hal::KeyDevice& device) {
+                        return device.key_importer()->import_key({Scheme::es256, "agent", {}},
+                                                                 secret_of(unhex(kScalarHex)), point, kNoDeadline);
+                      }};
+  std::size_t walked = 0;
+  std::size_t worked = 0;
+  for (const Way& import : ways) {
+    std::vector<ShimCall> calls;
+    {
+      const auto device = open_for_test(shimmed(), DeviceAccess::provision);
+      shim.reset_counts();
+      shim.record(true);
+      const auto made = import(*device);
+      shim.record(false);
+      ASSERT_OK(made);
+      for (std::size_t i = 0; i < shim.recorded(); ++i) calls.push_back(shim.recorded_at(i));
+      ASSERT_OK(device->key_inventory()->destroy(made->handle));
+    }
+    ASSERT_GT(calls.size(), 10U);
+    for (const ShimCall& call : calls) {
+      // Of the many calls that wrap a key, the first will do.
+      if (call.nth > 6) continue;
+      const bool is_about_the_key =
+          call.function == std::string_view("C_CreateObject") || call.function == std::string_view("C_UnwrapKey");
+      for (const CK_RV code : {CKR_DEVICE_ERROR, CKR_DOMAIN_PARAMS_INVALID}) {
+        if (code == CKR_DOMAIN_PARAMS_INVALID && !is_about_the_key) continue;
+        {
+          const auto device = open_for_test(shimmed(), DeviceAccess::provision);
+          shim.fail(call.function, call.nth, code);
+          const auto made = import(*device);
+          shim.clear_faults();
+          ++walked;
+          if (made) {
+            ++worked;
+            EXPECT_OK(device->key_inventory()->destroy(made->handle));
+          }
+        }
+        ASSERT_EQ(objects(), 0U) << call.function << " call " << call.nth << " answers " << code;
+      }
+    }
+  }
+  EXPECT_EQ(shim.open_sessions(), 0);
+  EXPECT_GT(worked, 0U);
+  EXPECT_GT(walked - worked, 0U);
+  std::printf("%zu imports, of which %zu found another way\n", walked, worked);
+}
+
+TEST_F(Import, ASharedSecretIsComputedInWhateverFormTheTokenTakes) {
+  const auto& shim = shim_control();
+  const auto device = open_for_test(shimmed(), DeviceAccess::provision);
+  const auto twin = import_twin(*device);
+  ASSERT_OK(twin);
+  std::array<std::byte, 32> peer{std::byte{9}};
+  const auto agree = [&] { return device->key_agreement()->agree(twin->handle, peer, kNoDeadline); };
+  const auto expected = agree();
+  ASSERT_OK(expected);
+  for (const CK_RV code :
+       {CKR_MECHANISM_PARAM_INVALID, CKR_ARGUMENTS_BAD, CKR_TEMPLATE_INCONSISTENT, CKR_ATTRIBUTE_VALUE_INVALID,
+        CKR_ATTRIBUTE_READ_ONLY, CKR_ATTRIBUTE_TYPE_INVALID, CKR_DOMAIN_PARAMS_INVALID}) {
+    shim.reset_counts();
+    shim.fail("C_DeriveKey", 1, code);
+    const auto secret = agree();
+    ASSERT_OK(secret);
+    EXPECT_TRUE(std::ranges::equal(secret->reveal({}), expected->reveal({})));
+    EXPECT_EQ(shim.count("C_DeriveKey"), 2U);
+    shim.reset_counts();
+    shim.fail("C_DeriveKey", 0, code);
+    EXPECT_FALSE(agree());
+    EXPECT_EQ(shim.count("C_DeriveKey"), 4U) << "two forms of the peer's key, with and without a size";
+    shim.clear_faults();
+  }
+  shim.reset_counts();
+  for (const char* function : {"C_DeriveKey", "C_GetAttributeValue", "C_DestroyObject"}) {
+    shim.fail(function, 1, CKR_DEVICE_ERROR);
+    EXPECT_STATUS(agree(), device_gone);
+    shim.clear_faults();
+  }
+  EXPECT_EQ(shim.count("C_DeriveKey"), 3U) << "what is not about the form is not tried in another";
+  shim.strike("C_GetAttributeValue", 1, {ShimFault::Kind::length, 31});
+  EXPECT_STATUS(agree(), device_fault);
 }
 
 TEST_F(Import, NothingDerivedStays) {

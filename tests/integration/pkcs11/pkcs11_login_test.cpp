@@ -182,5 +182,32 @@ TEST_F(Pkcs11Login, names_a_locked_pin) {
   EXPECT_EQ(logins(), 1U);
 }
 
+// PKCS#11 v3.0 §5.6.5, C_Login: what each answer asks of a person.
+TEST_F(Pkcs11Login, says_what_to_do_about_each_answer) {
+  struct Answer {
+    CK_RV code;
+    Status status;
+    std::string_view hint;
+  };
+  constexpr Answer kAnswers[] = {{CKR_PIN_EXPIRED, Status::pin_locked, "set a new PIN"},
+                                 {CKR_USER_PIN_NOT_INITIALIZED, Status::pin_locked, "security officer must set"},
+                                 {CKR_CANCEL, Status::pin_required, "on the token's own pad"},
+                                 {CKR_FUNCTION_CANCELED, Status::pin_required, "on the token's own pad"},
+                                 {CKR_FUNCTION_NOT_SUPPORTED, Status::permission_denied, ""}};
+  for (const Answer& answer : kAnswers) {
+    hsm_.write_pin(SoftHsm::kUserPin);  // after a PIN that may have been judged, another source
+    shim_control().fail("C_Login", 1, answer.code);
+    const auto device = open(shimmed());
+    shim_control().clear_faults();
+    ASSERT_FALSE(device) << answer.code;
+    EXPECT_EQ(device.status(), answer.status) << described(device.error());
+    EXPECT_EQ(device.error().native, answer.code);
+    EXPECT_NE(hint_of(device.error()).find(answer.hint), std::string_view::npos) << hint_of(device.error());
+    EXPECT_EQ(shim_control().open_sessions(), 0);
+  }
+  hsm_.write_pin(SoftHsm::kUserPin);
+  EXPECT_OK(open(shimmed()));
+}
+
 }  // namespace
 }  // namespace holdfast::test
