@@ -98,7 +98,7 @@ class SessionPool {
   const Calls* calls_ = nullptr;
   CK_SLOT_ID slot_ = 0;
   CK_FLAGS flags_ = 0;
-  std::size_t count_ = 0;
+  std::atomic<std::size_t> count_{0};                       // set anew by a recovery while `abandon_overdue` counts
   std::array<CK_SESSION_HANDLE, kMaxSessions> sessions_{};  // of the free places
   std::array<std::atomic<std::int64_t>, kMaxSessions> due_{};
   std::atomic<std::uint64_t> free_{0};     // bit i: place i is in the pool
