@@ -27,7 +27,26 @@ constexpr std::size_t kMaxRecorded = 4096;
 struct Fault {
   std::atomic<std::uint64_t> left{0};  // calls until it strikes; 0: not armed
   std::atomic<bool> is_always{false};
-  ShimFault what;  // written before it is armed
+
+  void set(const ShimFault& given) noexcept {
+    take();
+    what_ = given;
+    is_taken_.clear(std::memory_order_release);
+  }
+  ShimFault what() noexcept {
+    take();
+    const ShimFault copy = what_;
+    is_taken_.clear(std::memory_order_release);
+    return copy;
+  }
+
+ private:
+  void take() noexcept {
+    while (is_taken_.test_and_set(std::memory_order_acquire)) {
+    }
+  }
+  std::atomic_flag is_taken_;  // a call may read what the next fault is written over
+  ShimFault what_;
 };
 
 struct State {
@@ -93,7 +112,7 @@ void write_log() noexcept {
 void arm(Function function, std::uint64_t nth, const ShimFault& what) noexcept {
   if (function == Function::count) return;
   Fault& fault = g_state.faults[index_of(function)];
-  fault.what = what;
+  fault.set(what);
   fault.left.store(nth);
   fault.is_always.store(nth == 0);
 }
@@ -192,7 +211,7 @@ struct Shim {
     Fault& fault = g_state.faults[index_of(function)];
     if (!strikes(fault)) return counted(function, native, arguments...);
     g_state.struck.fetch_add(1);
-    const ShimFault what = fault.what;
+    const ShimFault what = fault.what();
     if (what.kind == ShimFault::Kind::answer) {
       if (function == Function::C_Finalize) write_log();
       return what.value;
