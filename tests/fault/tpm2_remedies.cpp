@@ -52,7 +52,8 @@ constexpr std::uint32_t kNotLoaded[] = {
 constexpr std::uint32_t kLost[] = {TPM2_RC_INITIALIZE, TPM2_RC_REBOOT, TPM2_RC_NV_UNAVAILABLE};
 // Somebody else has the slots, the sessions or the memory.
 constexpr std::uint32_t kFull[] = {TPM2_RC_CONTEXT_GAP, TPM2_RC_OBJECT_MEMORY,   TPM2_RC_SESSION_MEMORY,
-                                   TPM2_RC_MEMORY,      TPM2_RC_SESSION_HANDLES, TPM2_RC_OBJECT_HANDLES};
+                                   TPM2_RC_MEMORY,      TPM2_RC_SESSION_HANDLES, TPM2_RC_OBJECT_HANDLES,
+                                   TPM2_RC_NV_SPACE};
 constexpr std::uint32_t kForAPerson[] = {
     TPM2_RC_DISABLED,  TPM2_RC_PCR,        TPM2_RC_PCR_CHANGED,      TPM2_RC_AUTH_UNAVAILABLE,
     TPM2_RC_NV_LOCKED, TPM2_RC_NV_DEFINED, TPM2_RC_NV_AUTHORIZATION, TPM2_RC_ATTRIBUTES,
