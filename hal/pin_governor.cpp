@@ -63,36 +63,45 @@ void remove_if(FailureRecord& record, Which which) noexcept {
 }  // namespace
 
 void PinAttempt::accepted() noexcept {
-  if (!record_) return;
-  remove_if(*record_, [this](const PinFailure& one) { return one.role == now_.role; });
-  (void)record_->save();  // what stays behind says "trying": at worst a person is asked
-  record_.reset();
+  if (record_) {
+    remove_if(*record_, [this](const PinFailure& one) { return one.role == now_.role; });
+    (void)record_->save();  // what stays behind says "trying": at worst a person is asked
+  }
+  finish();
 }
 
 void PinAttempt::renewed() noexcept {
-  if (!record_) return;
-  record_->clear();
-  (void)record_->save();
-  record_.reset();
+  if (record_) {
+    record_->clear();
+    (void)record_->save();
+  }
+  finish();
 }
 
 void PinAttempt::refused(std::uint64_t native) noexcept {
-  if (!record_) return;
-  for (PinFailure& one : record_->failures()) {
-    if (!is_of(one, now_.role, now_.source)) continue;
-    one.state = PinFailure::State::refused;
-    one.native = native;
+  if (record_) {
+    for (PinFailure& one : record_->failures()) {
+      if (!is_of(one, now_.role, now_.source)) continue;
+      one.state = PinFailure::State::refused;
+      one.native = native;
+    }
+    (void)record_->save();  // "trying" counts the same
   }
-  (void)record_->save();  // "trying" counts the same
-  record_.reset();
+  finish();
 }
 
 void PinAttempt::unjudged() noexcept {
-  if (!record_) return;
-  remove_if(*record_, [this](const PinFailure& one) { return is_of(one, now_.role, now_.source); });
-  if (had_before_) record_->add(before_);
-  (void)record_->save();
+  if (record_) {
+    remove_if(*record_, [this](const PinFailure& one) { return is_of(one, now_.role, now_.source); });
+    if (had_before_) record_->add(before_);
+    (void)record_->save();
+  }
+  finish();
+}
+
+void PinAttempt::finish() noexcept {
   record_.reset();
+  shield_.reset();
 }
 
 // ---- the governor ----------------------------------------------------------------------------------------------
@@ -136,14 +145,15 @@ Result<void> PinGovernor::check(const PinOwner& owner, SourceIdentity::Kind kind
 Result<PinAttempt> PinGovernor::begin(const PinOwner& owner, const SourceIdentity& source, bool is_proven,
                                       BootTime deadline) noexcept {
   auto record = lock(owner, deadline);
-  if (!record && is_proven) return PinAttempt();
-  if (!record) return record.error();
+  if (!record && !is_proven) return record.error();
+  PinAttempt attempt;
+  attempt.shield_.emplace();
+  if (!record) return attempt;
   if (const auto verdict = judge(*record, owner, source); !verdict) {
     (void)record->save();
     return verdict.error();
   }
 
-  PinAttempt attempt;
   attempt.now_.role = owner.role;
   attempt.now_.source = source;
   attempt.now_.boot_ns = clock_.boot().ns;

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "hal/failure_record.hpp"
+#include "hal/signal_shield.hpp"
 
 namespace holdfast::hal {
 
 /// One PIN on its way to a token, under the lock of the token's failure record: no other process, and no other device
-/// of this one, sends a PIN to that token meanwhile. Tell it how the token judged; if nobody does, because the
-/// process died or the answer was lost, the PIN counts as refused.
+/// of this one, sends a PIN to that token meanwhile. Tell it how the token judged, on the same thread; if nobody
+/// does, because the process died or the answer was lost, the PIN counts as refused. Until then a `SignalShield` is
+/// up.
 class PinAttempt {
  public:
   /// An attempt that nothing is kept of.
@@ -26,6 +28,10 @@ class PinAttempt {
 
  private:
   friend class PinGovernor;
+  void finish() noexcept;
+
+  // In this order: signals take their course when the record is unlocked.
+  std::optional<SignalShield> shield_;
   std::optional<FailureRecord> record_;
   PinFailure before_;
   bool had_before_ = false;

@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/pkcs11/module_choice.hpp"
 
+#include "hal/display.hpp"
+
 namespace holdfast::hal::pkcs11 {
 
 Result<ModuleConfig> choose_module(KeyUri& uri, std::string_view explicit_path) noexcept {
   constexpr const char* kChoosing = "choosing a PKCS#11 module";
   if (!explicit_path.empty()) {
+    if (explicit_path.front() != '/') {
+      FixedText<160> detail;
+      append_printable(detail, explicit_path.substr(0, 96));
+      detail.append(" is no absolute path of a module");
+      return failure(Status::invalid_argument, Layer::pkcs11, kChoosing)
+          .about(detail.view())
+          .with_hint("give the whole path, or a name that p11-kit knows in the URI: 'pkcs11:?module-name=NAME'");
+    }
     if (explicit_path.size() > kMaxModulePathSize) {
       return failure(Status::invalid_argument, Layer::pkcs11, kChoosing).about("the module's path is too long");
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "hal/registry.hpp"
 #include "src/identity/software_crypto.hpp"
 #include "src/signer/key_policy.hpp"
 #include "tools/holdfast/commands.hpp"
@@ -81,6 +82,7 @@ struct GenerateRequest {
 
 Result<GenerateRequest> read_generate_request(const Arguments& arguments, std::string_view uri) {
   const KeyProfile profile = HOLDFAST_TRY(profile_of(arguments));
+  (void)HOLDFAST_TRY(hal::backend_for(uri));
   if (uri.starts_with("tpm2:")) {
     // A TPM key is called by its file or handle; the back end judges them.
     const auto file = HOLDFAST_TRY(path_attribute(uri, "file"));

@@ -135,6 +135,7 @@ class Rotation {
   }
 
   [[nodiscard]] Result<Identity> next_key(std::optional<std::int64_t> keep_for) {
+    if (journal_ && keep_for) journal_->keep_for = *keep_for;  // what is asked for last holds
     if (journal_ && journal_->stage != RotationStage::making) return find_next();
     const bool is_new = !journal_;
     if (is_new) {

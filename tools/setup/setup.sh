@@ -68,7 +68,10 @@ stage() {
   stage_name=$1
   shift
   stage_start=$(date +%s)
+  # On a terminal a person sees that it works, and where; the line is written over when it is done.
+  [ ! -t 1 ] || printf '      %s: under way, see %s\r' "$stage_name" "$log_folder/$stage_name.log"
   if "$@" >"$log_folder/$stage_name.log" 2>&1; then
+    [ ! -t 1 ] || printf '\033[K'
     say "ok    $stage_name ($(($(date +%s) - stage_start)) s)"
   else
     printf 'FAILED %s: the end of %s:\n' "$stage_name" "$log_folder/$stage_name.log" >&2

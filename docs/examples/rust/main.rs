@@ -2,7 +2,7 @@
 //
 // A host in Rust, through libholdfast's C ABI and without a crate: prints the headers of a request, for curl -H @-.
 //
-//   rustc main.rs -l holdfast
+//   rustc --edition 2021 main.rs -l holdfast
 //   main IDENTITY_FILE ORIGIN URL | curl -H @- URL
 //
 // Headers go to ORIGIN only.

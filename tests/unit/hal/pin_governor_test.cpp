@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -70,6 +71,29 @@ TEST_F(Governor, a_refused_file_is_not_sent_again_until_it_changes) {
   EXPECT_FALSE(is_sent(kFile));
   EXPECT_TRUE(is_sent(changed(kFile)));
   EXPECT_FALSE(is_sent(kFile)) << "an attempt that was not judged made it forget";
+}
+
+TEST_F(Governor, signals_that_end_the_process_wait_until_the_pin_is_judged) {
+  const auto is_held = [](int signal) {
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    return sigismember(&mask, signal) == 1;
+  };
+  for (const bool is_accepted : {true, false}) {
+    auto attempt = begin(kFile);
+    ASSERT_TRUE(attempt);
+    PinAttempt moved = std::move(*attempt);
+    EXPECT_TRUE(is_held(SIGINT) && is_held(SIGTERM) && is_held(SIGHUP));
+    EXPECT_FALSE(is_held(SIGQUIT));
+    if (is_accepted) {
+      moved.accepted();
+    } else {
+      moved.refused(0xa0);
+    }
+    EXPECT_FALSE(is_held(SIGINT) || is_held(SIGTERM) || is_held(SIGHUP));
+  }
+  ASSERT_FALSE(begin(kFile));
+  EXPECT_FALSE(is_held(SIGINT)) << "nothing is sent";
 }
 
 TEST_F(Governor, the_message_says_what_to_do) {
