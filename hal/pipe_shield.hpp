@@ -23,16 +23,17 @@ class PipeShield {
     sigaddset(&pipe, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe, &before_);
   }
+  // Undoes its own signal only: another shield may have been put up or taken down meanwhile.
   ~PipeShield() {
-    if (!is_up_) return;
-    if (is_suspected_ && sigismember(&before_, SIGPIPE) == 0) {
-      sigset_t pipe;
-      sigemptyset(&pipe);
-      sigaddset(&pipe, SIGPIPE);
+    if (!is_up_ || sigismember(&before_, SIGPIPE) == 1) return;
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    if (is_suspected_) {
       const timespec at_once{};
       sigtimedwait(&pipe, nullptr, &at_once);
     }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    pthread_sigmask(SIG_UNBLOCK, &pipe, nullptr);
   }
   PipeShield(const PipeShield&) = delete;
   PipeShield& operator=(const PipeShield&) = delete;

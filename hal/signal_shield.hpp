@@ -14,13 +14,25 @@ namespace holdfast::hal {
 class SignalShield {
  public:
   SignalShield() noexcept {
-    sigset_t held;
-    sigemptyset(&held);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&held, signal);
+    const sigset_t held = signals();
     pthread_sigmask(SIG_BLOCK, &held, &before_);
   }
+  // Undoes its own signals only: another shield may have been put up or taken down meanwhile.
   ~SignalShield() {
-    if (is_up_) pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    if (!is_up_) return;
+    sigset_t held;
+    sigemptyset(&held);
+    for (const int signal : kSignals) {
+      if (sigismember(&before_, signal) == 0) sigaddset(&held, signal);
+    }
+    pthread_sigmask(SIG_UNBLOCK, &held, nullptr);
+  }
+  /// Those that it keeps away.
+  [[nodiscard]] static sigset_t signals() noexcept {
+    sigset_t held;
+    sigemptyset(&held);
+    for (const int signal : kSignals) sigaddset(&held, signal);
+    return held;
   }
   /// Taken down on the thread that put it up.
   SignalShield(SignalShield&& other) noexcept : before_(other.before_), is_up_(std::exchange(other.is_up_, false)) {}
@@ -31,6 +43,7 @@ class SignalShield {
   }
 
  private:
+  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
   sigset_t before_;
   bool is_up_ = true;
 };

@@ -7,17 +7,10 @@
 
 namespace holdfast::tool {
 
-SignalHold::SignalHold() {
-  sigemptyset(&held_);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&held_, signal);
-  pthread_sigmask(SIG_BLOCK, &held_, &before_);
-}
-
-SignalHold::~SignalHold() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
 Result<void> SignalHold::check(const char* doing) const {
+  const sigset_t held = hal::SignalShield::signals();
   const timespec now{};
-  const int signal = sigtimedwait(&held_, nullptr, &now);
+  const int signal = sigtimedwait(&held, nullptr, &now);
   if (signal <= 0) return {};
   return interruption(signal, doing);
 }

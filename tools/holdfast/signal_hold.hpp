@@ -3,7 +3,7 @@
 
 #include "holdfast/result.hpp"
 
-#include <signal.h>
+#include "hal/signal_shield.hpp"
 
 namespace holdfast::tool {
 
@@ -11,8 +11,7 @@ namespace holdfast::tool {
 /// be taken back. Those nobody asked for by then take their course at its end.
 class SignalHold {
  public:
-  SignalHold();
-  ~SignalHold();
+  SignalHold() = default;
   SignalHold(const SignalHold&) = delete;
   SignalHold& operator=(const SignalHold&) = delete;
 
@@ -21,8 +20,7 @@ class SignalHold {
   [[nodiscard]] Result<void> check(const char* doing) const;
 
  private:
-  sigset_t held_{};
-  sigset_t before_{};
+  hal::SignalShield shield_;
 };
 
 }  // namespace holdfast::tool
