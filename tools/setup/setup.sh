@@ -63,15 +63,38 @@ install_packages() {
   }
 }
 
+# Whoever ends a script ends what it has under way: a build goes on working otherwise.
+stage_pid=''
+stop_stage() {
+  [ -n "$stage_pid" ] || return 0
+  kill -TERM -- "-$stage_pid" 2>/dev/null || true
+  wait "$stage_pid" 2>/dev/null || true
+  [ ! -t 1 ] || printf '\033[K'
+}
+trap 'stop_stage; exit 130' INT
+trap 'stop_stage; exit 143' TERM HUP
+
+# The step that a build or a test run shows in its log: "[12/340]", "12/340 Test".
+counter_of() { tail -c 400 "$1" 2>/dev/null | tr '\r' '\n' | grep -oE '\[?[0-9]+/[0-9]+\]?' | tail -n 1 | tr -d '[]'; }
+
 # stage NAME COMMAND…: runs a long step with its output in a log; shows the end of the log if it fails.
 stage() {
   stage_name=$1
   shift
   stage_start=$(date +%s)
-  # On a terminal a person sees that it works, and where; the line is written over when it is done.
-  [ ! -t 1 ] || printf '      %s: under way, see %s\r' "$stage_name" "$log_folder/$stage_name.log"
-  if "$@" >"$log_folder/$stage_name.log" 2>&1; then
-    [ ! -t 1 ] || printf '\033[K'
+  # A group of its own, which can be ended whole; what a shell makes its background jobs ignore is taken back.
+  setsid env --default-signal "$@" >"$log_folder/$stage_name.log" 2>&1 </dev/null &
+  stage_pid=$!
+  # On a terminal a person sees that it works, and how far it is; the line is written over when it is done.
+  while [ -t 1 ] && kill -0 "$stage_pid" 2>/dev/null; do
+    printf '\033[K      %s: under way %s, see %s\r' "$stage_name" "$(counter_of "$log_folder/$stage_name.log")" "$log_folder/$stage_name.log"
+    sleep 1
+  done
+  stage_result=0
+  wait "$stage_pid" || stage_result=$?
+  stage_pid=''
+  [ ! -t 1 ] || printf '\033[K'
+  if [ "$stage_result" -eq 0 ]; then
     say "ok    $stage_name ($(($(date +%s) - stage_start)) s)"
   else
     printf 'FAILED %s: the end of %s:\n' "$stage_name" "$log_folder/$stage_name.log" >&2
