@@ -35,7 +35,7 @@ constexpr BooleanAttribute kBooleans[] = {
 constexpr std::size_t kBooleanCount = std::size(kBooleans);
 
 // Neither CK_TRUE nor CK_FALSE: a module that answers well and writes nothing is told from one that says true.
-constexpr CK_BBOOL kUnwritten = 0x55;
+constexpr std::byte kUnwritten{0x55};
 constexpr std::size_t kMaxParamsSize = 64;
 constexpr std::size_t kMaxPointSize = 256;
 constexpr std::size_t kMaxMechanisms = 16;
@@ -48,60 +48,6 @@ bool is_about_the_connection(CK_RV code) noexcept {
   return status == Status::device_gone || status == Status::stale_key;
 }
 
-// One attribute into `room`; the size written, or nothing if the token does not give it or it is larger.
-Result<std::optional<std::size_t>> read_one(const Session& session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type,
-                                            std::span<std::byte> room) noexcept {
-  CK_ATTRIBUTE attribute{type, room.data(), room.size()};
-  const CK_RV code = session.calls->C_GetAttributeValue(session.handle, object, &attribute, 1);
-  if (is_about_the_connection(code)) return native_failure(code, kReading);
-  if (code != CKR_OK || attribute.ulValueLen > room.size()) return std::optional<std::size_t>();
-  return std::optional<std::size_t>(attribute.ulValueLen);
-}
-
-template <std::size_t Capacity>
-Result<Octets<Capacity>> read_octets(const Session& session, CK_OBJECT_HANDLE object,
-                                     CK_ATTRIBUTE_TYPE type) noexcept {
-  Octets<Capacity> value;
-  const auto size = HOLDFAST_TRY(read_one(session, object, type, value.bytes));
-  value.size = size.value_or(0);
-  return value;
-}
-
-Result<void> read_booleans(const Session& session, CK_OBJECT_HANDLE object, KeyAttributes& attributes) noexcept {
-  CK_BBOOL values[kBooleanCount];
-  CK_ATTRIBUTE wanted[kBooleanCount];
-  for (std::size_t i = 0; i < kBooleanCount; ++i) {
-    values[i] = kUnwritten;
-    wanted[i] = {kBooleans[i].type, &values[i], sizeof(CK_BBOOL)};
-  }
-  const CK_RV code = session.calls->C_GetAttributeValue(session.handle, object, wanted, kBooleanCount);
-  if (is_about_the_connection(code)) return native_failure(code, kReading);
-  for (std::size_t i = 0; i < kBooleanCount; ++i) {
-    CK_ULONG size = wanted[i].ulValueLen;
-    // The standard lets a module with one unknown attribute answer the others all the same (§5.7.5); not every module
-    // does, so each is then asked alone.
-    if (code != CKR_OK) {
-      values[i] = kUnwritten;
-      const auto alone = HOLDFAST_TRY(
-          read_one(session, object, kBooleans[i].type, std::as_writable_bytes(std::span(&values[i], 1))));
-      size = alone.value_or(CK_UNAVAILABLE_INFORMATION);
-    }
-    const bool is_boolean = size == sizeof(CK_BBOOL) && values[i] <= CK_TRUE;
-    if (is_boolean) attributes.set(kBooleans[i].attribute, values[i] == CK_TRUE);
-  }
-  return {};
-}
-
-Result<void> read_mechanisms(const Session& session, CK_OBJECT_HANDLE object, KeyFacts& facts) noexcept {
-  std::array<CK_MECHANISM_TYPE, kMaxMechanisms> allowed{};
-  const auto size =
-      HOLDFAST_TRY(read_one(session, object, CKA_ALLOWED_MECHANISMS, std::as_writable_bytes(std::span(allowed))));
-  if (!size) return {};
-  facts.attributes.set(KeyAttribute::mechanisms_pinned,
-                       facts.scheme && *size == sizeof allowed[0] && allowed[0] == sign_mechanism(*facts.scheme));
-  return {};
-}
-
 std::optional<Scheme> scheme_of(const KeyFacts& facts, std::span<const std::byte> ec_params) noexcept {
   const std::optional<Scheme> scheme = scheme_of_curve(ec_params);
   // Both must agree: SoftHSM keeps X25519 keys under CKK_EC_EDWARDS too, and does not check a key's type against the
@@ -110,42 +56,133 @@ std::optional<Scheme> scheme_of(const KeyFacts& facts, std::span<const std::byte
   return scheme && facts.key_type == expected ? scheme : std::nullopt;
 }
 
-Result<KeyFacts> read_names(const Session& session, CK_OBJECT_HANDLE object) noexcept {
-  KeyFacts facts;
-  CK_ATTRIBUTE type{CKA_KEY_TYPE, &facts.key_type, sizeof facts.key_type};
-  const CK_RV code = session.calls->C_GetAttributeValue(session.handle, object, &type, 1);
-  if (code != CKR_OK) return native_failure(code, kReading);
-  if (type.ulValueLen != sizeof facts.key_type) {
-    return failure(Status::device_fault, Layer::pkcs11, kReading).about("CKA_KEY_TYPE has a wrong length");
+// Attributes of one object that are asked for in one call: on a token behind a network each call is a round trip.
+template <std::size_t Capacity>
+class Attributes {
+ public:
+  void want(CK_ATTRIBUTE_TYPE type, std::span<std::byte> room) noexcept {
+    wanted_[count_] = {type, room.data(), room.size()};
+    rooms_[count_++] = room;
   }
-  facts.id = HOLDFAST_TRY(read_octets<kMaxKeyIdSize>(session, object, CKA_ID));
-  const auto label = HOLDFAST_TRY(read_octets<kMaxLabelSize>(session, object, CKA_LABEL));
-  facts.label =
-      FixedText<kMaxLabelSize>(std::string_view(reinterpret_cast<const char*>(label.bytes.data()), label.size));
-  const auto params = HOLDFAST_TRY(read_octets<kMaxParamsSize>(session, object, CKA_EC_PARAMS));
-  facts.scheme = scheme_of(facts, params.view());
-  facts.is_x25519 =
-      is_x25519_curve(params.view()) && (facts.key_type == kEcMontgomery || facts.key_type == CKK_EC_EDWARDS);
-  return facts;
-}
+
+  // An error only if nothing can be said about any of them.
+  Result<void> read(const Session& session, CK_OBJECT_HANDLE object) noexcept {
+    const CK_RV code = session.calls->C_GetAttributeValue(session.handle, object, wanted_, count_);
+    if (is_about_the_connection(code)) return native_failure(code, kReading);
+    if (code == CKR_OK) return {};
+    if (count_ == 1) {
+      codes_[0] = code;
+      return {};
+    }
+    // The standard lets a module answer the others all the same when it has one of them not (§5.7.5); not every
+    // module does, so each is then asked alone.
+    for (std::size_t i = 0; i < count_; ++i) {
+      std::ranges::fill(rooms_[i], kUnwritten);
+      wanted_[i].ulValueLen = rooms_[i].size();
+      codes_[i] = session.calls->C_GetAttributeValue(session.handle, object, &wanted_[i], 1);
+      if (is_about_the_connection(codes_[i])) return native_failure(codes_[i], kReading);
+    }
+    return {};
+  }
+
+  [[nodiscard]] CK_RV code(std::size_t i) const noexcept { return codes_[i]; }
+  // The size of the value; nothing if the token does not give it, or it is larger than its room.
+  [[nodiscard]] std::optional<std::size_t> size(std::size_t i) const noexcept {
+    if (codes_[i] != CKR_OK || wanted_[i].ulValueLen > rooms_[i].size()) return std::nullopt;
+    return wanted_[i].ulValueLen;
+  }
+
+ private:
+  CK_ATTRIBUTE wanted_[Capacity];
+  std::span<std::byte> rooms_[Capacity];
+  CK_RV codes_[Capacity] = {};
+  std::size_t count_ = 0;
+};
+
+// What every key has, private or public.
+class Names {
+ public:
+  static constexpr std::size_t kCount = 4;
+
+  template <std::size_t Capacity>
+  void want_first(Attributes<Capacity>& attributes) noexcept {
+    attributes.want(CKA_KEY_TYPE, std::as_writable_bytes(std::span(&key_type_, 1)));
+    attributes.want(CKA_ID, id_.bytes);
+    attributes.want(CKA_LABEL, label_);
+    attributes.want(CKA_EC_PARAMS, params_);
+  }
+
+  template <std::size_t Capacity>
+  Result<KeyFacts> facts(const Attributes<Capacity>& attributes) noexcept {
+    if (attributes.code(0) != CKR_OK) return native_failure(attributes.code(0), kReading);
+    if (attributes.size(0) != sizeof key_type_) {
+      return failure(Status::device_fault, Layer::pkcs11, kReading).about("CKA_KEY_TYPE has a wrong length");
+    }
+    KeyFacts facts;
+    facts.key_type = key_type_;
+    facts.id = id_;
+    facts.id.size = attributes.size(1).value_or(0);
+    facts.label = FixedText<kMaxLabelSize>(
+        std::string_view(reinterpret_cast<const char*>(label_.data()), attributes.size(2).value_or(0)));
+    const auto params = std::span<const std::byte>(params_).first(attributes.size(3).value_or(0));
+    facts.scheme = scheme_of(facts, params);
+    facts.is_x25519 =
+        is_x25519_curve(params) && (facts.key_type == kEcMontgomery || facts.key_type == CKK_EC_EDWARDS);
+    return facts;
+  }
+
+ private:
+  CK_KEY_TYPE key_type_ = CK_UNAVAILABLE_INFORMATION;
+  Octets<kMaxKeyIdSize> id_;
+  std::array<std::byte, kMaxLabelSize> label_{};
+  std::array<std::byte, kMaxParamsSize> params_{};
+};
 
 }  // namespace
 
 Result<KeyFacts> read_private_key(const Session& session, CK_OBJECT_HANDLE object) noexcept {
-  KeyFacts facts = HOLDFAST_TRY(read_names(session, object));
-  HOLDFAST_TRY(read_booleans(session, object, facts.attributes));
-  HOLDFAST_TRY(read_mechanisms(session, object, facts));
+  Names names;
+  std::array<std::byte, kBooleanCount> values;
+  values.fill(kUnwritten);
+  std::array<CK_MECHANISM_TYPE, kMaxMechanisms> allowed{};
+  constexpr std::size_t kMechanisms = Names::kCount + kBooleanCount;
+  Attributes<kMechanisms + 1> attributes;
+  names.want_first(attributes);
+  for (std::size_t i = 0; i < kBooleanCount; ++i) {
+    attributes.want(kBooleans[i].type, std::span(values).subspan(i, sizeof(CK_BBOOL)));
+  }
+  attributes.want(CKA_ALLOWED_MECHANISMS, std::as_writable_bytes(std::span(allowed)));
+  HOLDFAST_TRY(attributes.read(session, object));
+
+  KeyFacts facts = HOLDFAST_TRY(names.facts(attributes));
+  for (std::size_t i = 0; i < kBooleanCount; ++i) {
+    const auto value = std::to_integer<CK_BBOOL>(values[i]);
+    const bool is_boolean = attributes.size(Names::kCount + i) == sizeof(CK_BBOOL) && value <= CK_TRUE;
+    if (is_boolean) facts.attributes.set(kBooleans[i].attribute, value == CK_TRUE);
+  }
+  if (const auto size = attributes.size(kMechanisms)) {
+    facts.attributes.set(KeyAttribute::mechanisms_pinned,
+                         facts.scheme && *size == sizeof allowed[0] && allowed[0] == sign_mechanism(*facts.scheme));
+  }
   return facts;
 }
 
 Result<KeyFacts> read_public_key(const Session& session, CK_OBJECT_HANDLE object) noexcept {
-  return read_names(session, object);
+  Names names;
+  Attributes<Names::kCount> attributes;
+  names.want_first(attributes);
+  HOLDFAST_TRY(attributes.read(session, object));
+  return names.facts(attributes);
 }
 
 Result<std::optional<PublicKey>> read_point(const Session& session, CK_OBJECT_HANDLE object, Scheme scheme) noexcept {
-  const auto point = HOLDFAST_TRY(read_octets<kMaxPointSize>(session, object, CKA_EC_POINT));
-  if (point.empty()) return std::optional<PublicKey>();
-  return std::optional<PublicKey>(HOLDFAST_TRY(decode_point(scheme, point.view())));
+  std::array<std::byte, kMaxPointSize> point{};
+  Attributes<1> attributes;
+  attributes.want(CKA_EC_POINT, point);
+  HOLDFAST_TRY(attributes.read(session, object));
+  const auto size = attributes.size(0);
+  if (!size || *size == 0) return std::optional<PublicKey>();
+  return std::optional<PublicKey>(HOLDFAST_TRY(decode_point(scheme, std::span(point).first(*size))));
 }
 
 CK_ATTRIBUTE_TYPE native_type(KeyAttribute attribute) noexcept {

@@ -220,6 +220,16 @@ TEST_F(Pkcs11Key, leaves_open_what_its_token_does_not_know) {
   EXPECT_EQ(attributes.get(KeyAttribute::extractable), Tristate::no);
 }
 
+// On a token behind a network each call is a round trip.
+TEST_F(Pkcs11Key, is_read_in_two_calls_its_own_and_its_public_halfs) {
+  const auto made = make_key();
+  const ShimControl& shim = shim_control();
+  const auto device = open_for_test(shimmed(), DeviceAccess::sign);
+  shim.reset_counts();
+  ASSERT_OK(device->find_key({made.public_key}, kNoDeadline));
+  EXPECT_EQ(shim.count("C_GetAttributeValue"), 2U);
+}
+
 TEST_F(Pkcs11Key, is_found_with_the_same_calls_among_ten_objects_and_a_thousand) {
   const auto made = make_key();
   const ShimControl& shim = shim_control();
