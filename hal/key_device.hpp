@@ -445,6 +445,8 @@ struct Backend {
   /// Describes up to `out.size()` tokens that match the URI, without logging in; returns how many match in all.
   Result<std::size_t> (*list_tokens)(const DeviceOptions& options, std::span<TokenDescription> out) noexcept;
   Result<TokenDescription> (*init_token)(const TokenInitOptions& options) noexcept;
+  /// Whether `uri` is one that `open` would read: `invalid_uri` says which part of it is wrong. Nothing is opened.
+  Result<void> (*check_uri)(std::string_view uri) noexcept;
 };
 
 }  // namespace holdfast::hal

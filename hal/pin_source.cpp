@@ -28,32 +28,6 @@ bool is_plain_name(std::string_view name) noexcept {
          std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != '='; });
 }
 
-// The source as a person knows it. A path or name is shown; a PIN typed in their place by mistake never gets here.
-void append_source(Error& error, const PinSource& source) noexcept {
-  switch (source.kind) {
-    case PinSource::Kind::descriptor: {
-      char digits[12];
-      error.detail.append("descriptor ");
-      const auto end = std::to_chars(digits, digits + sizeof digits, source.descriptor).ptr;
-      error.detail.append({digits, static_cast<std::size_t>(end - digits)});
-      return;
-    }
-    case PinSource::Kind::credential:
-      error.detail.append("the credential ");
-      break;
-    case PinSource::Kind::environment:
-      error.detail.append("the environment variable ");
-      break;
-    case PinSource::Kind::prompt:
-      error.detail.append("what was typed");
-      return;
-    case PinSource::Kind::none:
-    case PinSource::Kind::file:
-      break;
-  }
-  error.detail.append(source.name.view());
-}
-
 // The reason below, told as the absence of the secret: what a person has to do is to supply it.
 Error missing(const PinSource& source, const SecretWording& wording, std::string_view why,
               const Error& below = {}) noexcept {
@@ -167,10 +141,38 @@ Result<PinSource> PinSource::parse(std::string_view text) noexcept {
   return not_a_source("it is of an unknown kind");
 }
 
+// A path or name is shown; a PIN typed in their place by mistake never gets here.
+FixedText<160> PinSource::in_words() const noexcept {
+  FixedText<160> text;
+  switch (kind) {
+    case Kind::descriptor: {
+      char digits[12];
+      text.append("descriptor ");
+      const auto end = std::to_chars(digits, digits + sizeof digits, descriptor).ptr;
+      text.append({digits, static_cast<std::size_t>(end - digits)});
+      return text;
+    }
+    case Kind::credential:
+      text.append("the credential ");
+      break;
+    case Kind::environment:
+      text.append("the environment variable ");
+      break;
+    case Kind::prompt:
+      text.append("what was typed");
+      return text;
+    case Kind::none:
+    case Kind::file:
+      break;
+  }
+  text.append(name.view());
+  return text;
+}
+
 Error unusable_secret(Status status, const PinSource& source, const SecretWording& wording,
                       std::string_view why) noexcept {
   Error error = failure(status, Layer::system, wording.doing);
-  append_source(error, source);
+  error.detail.append(source.in_words().view());
   error.detail.append(" ");
   error.detail.append(why);
   return error;

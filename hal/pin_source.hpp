@@ -26,6 +26,9 @@ struct PinSource {
   /// else: a bare PIN, `|command`, a relative path, an unknown scheme. The text is never echoed in full, as it
   /// may be a PIN by mistake.
   [[nodiscard]] static Result<PinSource> parse(std::string_view text) noexcept;
+
+  /// The source in words: "/etc/holdfast/pin", "the credential pin", "descriptor 3".
+  [[nodiscard]] FixedText<160> in_words() const noexcept;
 };
 
 /// What tells one state of a PIN's source from another, without a look at the PIN: nothing here comes from it, not

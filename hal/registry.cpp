@@ -22,17 +22,18 @@ namespace {
   return not_built();
 }
 [[maybe_unused]] Result<TokenDescription> init_not_built(const TokenInitOptions&) noexcept { return not_built(); }
+[[maybe_unused]] Result<void> check_not_built(std::string_view) noexcept { return not_built(); }
 
 constexpr std::array kBackends{
 #ifdef HOLDFAST_WITH_PKCS11
-    Backend{"pkcs11:", pkcs11::open_device, pkcs11::list_tokens, pkcs11::init_token},
+    Backend{"pkcs11:", pkcs11::open_device, pkcs11::list_tokens, pkcs11::init_token, pkcs11::check_uri},
 #else
-    Backend{"pkcs11:", open_not_built, list_not_built, init_not_built},
+    Backend{"pkcs11:", open_not_built, list_not_built, init_not_built, check_not_built},
 #endif
 #ifdef HOLDFAST_WITH_TPM2
-    Backend{"tpm2:", tpm2::open_device, tpm2::list_tokens, tpm2::init_token},
+    Backend{"tpm2:", tpm2::open_device, tpm2::list_tokens, tpm2::init_token, tpm2::check_uri},
 #else
-    Backend{"tpm2:", open_not_built, list_not_built, init_not_built},
+    Backend{"tpm2:", open_not_built, list_not_built, init_not_built, check_not_built},
 #endif
 };
 

@@ -15,4 +15,6 @@ namespace holdfast::hal::pkcs11 {
 /// Initialises a blank token, or with consent erases one, sets both PINs, and describes what it is now.
 [[nodiscard]] Result<TokenDescription> init_token(const TokenInitOptions& options) noexcept;
 
+[[nodiscard]] Result<void> check_uri(std::string_view uri) noexcept;
+
 }  // namespace holdfast::hal::pkcs11

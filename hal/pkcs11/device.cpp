@@ -351,4 +351,9 @@ Result<Signature> Device::sign_in(const Session& session, const SlotView& key,
 
 Result<DevicePtr> open_device(const DeviceOptions& options) noexcept { return Device::open(options); }
 
+Result<void> check_uri(std::string_view uri) noexcept {
+  HOLDFAST_TRY(parse_uri(uri, UriUse::key));
+  return {};
+}
+
 }  // namespace holdfast::hal::pkcs11

@@ -104,6 +104,10 @@ Result<void> check_so_pin_flags(const CK_TOKEN_INFO& token) noexcept {
 
 Result<void> Login::prepare(const PinSource& source, const CK_TOKEN_INFO& token) noexcept {
   if (!wants_login(token)) return {};
+  whose_.append("token ");
+  append_printable(whose_, field(token.label));
+  whose_.append(", PIN from ");
+  whose_.append(has_pad(token) ? "its own pad" : source.in_words().view());
   if (has_pad(token)) {
     source_.kind = SourceIdentity::Kind::asked;
     return {};
@@ -160,7 +164,7 @@ Result<void> Login::log_in(const Session& session, const CK_TOKEN_INFO& token) n
     attempt_.unjudged();
     return {};
   }
-  const Error error = login_failure(code, kLoggingIn);
+  const Error error = login_failure(code, kLoggingIn).about(whose_.view());
   if (is_unjudged(code)) {
     attempt_.unjudged();
     return error;

@@ -41,6 +41,7 @@ class Login {
   PinAttempt attempt_;
   SecretBytes pin_;
   SourceIdentity source_;
+  FixedText<190> whose_;  ///< for people: the token and the PIN's source
   bool is_proven_ = false;
   Error refusal_;
 };

@@ -108,10 +108,11 @@ Result<Token> select_token(const Calls& calls, const KeyUri& uri) noexcept {
   Token found;
   std::size_t count = 0;
   FixedText<190> listed;
+  FixedText<190> others;
   const CK_RV unread = HOLDFAST_TRY(for_each_token(calls, [&](const Token& token) noexcept {
-    if (!is_initialised(token) || !matches(uri, token)) return;
-    if (count++ == 0) found = token;
-    append_match(listed, token);
+    if (!is_initialised(token)) return;
+    append_match(matches(uri, token) ? listed : others, token);
+    if (matches(uri, token) && count++ == 0) found = token;
   }));
   if (count > 1) return failure(Status::ambiguous_match, Layer::pkcs11, kLooking).about(listed.view());
   if (count == 1) return found;
@@ -120,6 +121,12 @@ Result<Token> select_token(const Calls& calls, const KeyUri& uri) noexcept {
   if (!uri.token.empty()) {
     error.detail.append("token ");
     append_printable(error.detail, uri.token.view());
+  }
+  if (unread == CKR_OK) {
+    error.detail.append(error.detail.empty() ? "the module shows " : "; the module shows ");
+    error.detail.append(others.empty() ? "no token that is initialised" : others.view());
+    error.hint =
+        "name a token that is there; SoftHSM shows those of the folder that its configuration (SOFTHSM2_CONF) names";
   }
   return error;
 }

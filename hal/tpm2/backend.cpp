@@ -2,6 +2,7 @@
 #include "hal/tpm2/backend.hpp"
 
 #include "hal/tpm2/device.hpp"
+#include "hal/tpm2/uri.hpp"
 
 namespace holdfast::hal::tpm2 {
 
@@ -19,6 +20,11 @@ Result<TokenDescription> init_token(const TokenInitOptions&) noexcept {
   return failure(Status::invalid_argument, Layer::tpm2, "initialising a token")
       .about("a TPM needs no initialisation by us")
       .with_hint("make a key in it right away: holdfast key generate tpm2:file=/PATH/key.pem");
+}
+
+Result<void> check_uri(std::string_view uri) noexcept {
+  HOLDFAST_TRY(parse_uri(uri));
+  return {};
 }
 
 }  // namespace holdfast::hal::tpm2

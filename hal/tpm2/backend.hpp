@@ -16,4 +16,6 @@ namespace holdfast::hal::tpm2 {
 /// Refused: a TPM is set up by its owner, and needs nothing before a key is made in it.
 [[nodiscard]] Result<TokenDescription> init_token(const TokenInitOptions& options) noexcept;
 
+[[nodiscard]] Result<void> check_uri(std::string_view uri) noexcept;
+
 }  // namespace holdfast::hal::tpm2

@@ -79,6 +79,11 @@ Error refusal_of(const HttpResponse& response, WallSeconds now, std::string_view
   if (response.status >= 300 && response.status < 400) {
     error.hint = "give the authority's own base URL, not one that leads there";
   }
+  if (response.status == 404) {
+    error.hint =
+        "check the authority's base URL, and that this agent is registered there: it found nothing at the request's "
+        "path";
+  }
   const std::string difference = clock_difference(response, now);
   if (!difference.empty()) {
     detail = detail.empty() ? difference : difference + "; " + detail;

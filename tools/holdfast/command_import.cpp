@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "hal/registry.hpp"
 #include "hal/trusted_file.hpp"
 #include "src/identity/service_urls.hpp"
 #include "src/identity/upstream_record.hpp"
@@ -69,6 +70,8 @@ Result<ImportRequest> read_request(const Arguments& arguments) {
   }
   if (arguments.has("no-twin")) request.twin = TwinWish::none;
   if (arguments.has("with-twin")) request.twin = TwinWish::required;
+  const hal::Backend* backend = HOLDFAST_TRY(hal::backend_for(arguments.value("key")));
+  HOLDFAST_TRY(backend->check_uri(arguments.value("key")));
   // A TPM key is called by its file or handle; the back end judges them.
   if (arguments.value("key").starts_with("tpm2:")) return request;
   const auto label = HOLDFAST_TRY(path_attribute(arguments.value("key"), "object"));

@@ -82,7 +82,9 @@ struct GenerateRequest {
 
 Result<GenerateRequest> read_generate_request(const Arguments& arguments, std::string_view uri) {
   const KeyProfile profile = HOLDFAST_TRY(profile_of(arguments));
-  (void)HOLDFAST_TRY(hal::backend_for(uri));
+  const hal::Backend* backend = HOLDFAST_TRY(hal::backend_for(uri));
+  // First what is wrong with what it says, then what it does not say: a mistyped object= is the former.
+  HOLDFAST_TRY(backend->check_uri(uri));
   if (uri.starts_with("tpm2:")) {
     // A TPM key is called by its file or handle; the back end judges them.
     const auto file = HOLDFAST_TRY(path_attribute(uri, "file"));

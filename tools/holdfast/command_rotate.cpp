@@ -146,6 +146,9 @@ class Rotation {
     if (keep_for) journal_->keep_for = *keep_for;
     // Before anything is made: whoever comes after knows what it was called.
     if (is_new) HOLDFAST_TRY(keep());
+    terminal_.remember_done(
+        "the rotation was begun; the old key is in use as before. holdfast agent rotate goes on from here, holdfast "
+        "agent rotate --undo takes it back");
     terminal_.progress("making the new key");
     const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
     return make_next_key(*journal_, found_.identity, access_, pin_source, !is_new);

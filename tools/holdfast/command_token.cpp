@@ -52,8 +52,7 @@ Error init_failure(Error error, const hal::TokenInitOptions& options) {
                      ? "choose another --label: another token has this one"
                      : "choose another --label, or name the token's URI and --erase, which destroys every key on it";
   } else if (error.status == Status::token_not_found) {
-    error.hint =
-        "see what is there with: holdfast token list --module PATH; to erase one, name its serial= and --erase";
+    error.hint = "see what is there with: holdfast token list; to erase one, name its serial= and --erase";
   }
   return with_module_hint(error, options.module_path);
 }

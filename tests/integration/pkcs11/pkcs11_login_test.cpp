@@ -31,6 +31,7 @@ TEST_F(Pkcs11Login, sends_a_wrong_pin_once) {
   set_pin("0000-wrong\n");
   const auto device = open(shimmed());
   EXPECT_STATUS(device, pin_incorrect);
+  EXPECT_EQ(device.error().detail.view(), "token agents, PIN from " + hsm_.pin_file());
   EXPECT_EQ(device.error().native, CKR_PIN_INCORRECT);
   EXPECT_EQ(logins(), 1U);
   EXPECT_EQ(shim_control().open_sessions(), 0);

@@ -5,10 +5,15 @@
 #include "tests/integration/pkcs11/on_token.hpp"
 #include "tests/support/terminal_run.hpp"
 
+#include <gmock/gmock.h>
+
 #include <vector>
 
 namespace holdfast::test {
 namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
 
 class Pkcs11Token : public OnToken {
  protected:
@@ -39,7 +44,9 @@ class Pkcs11Token : public OnToken {
 TEST_F(Pkcs11Token, that_is_not_there) {
   const auto device = open("pkcs11:token=absent?module-path=" + SoftHsm::module_path() + "&pin-source=prompt");
   EXPECT_STATUS(device, token_not_found);
-  EXPECT_EQ(device.error().detail.view(), "token absent");
+  EXPECT_THAT(std::string(device.error().detail.view()),
+              StartsWith("token absent; the module shows agents (serial "));
+  EXPECT_THAT(std::string(hint_of(device.error())), HasSubstr("SOFTHSM2_CONF"));
 }
 
 TEST_F(Pkcs11Token, with_a_label_that_another_has_is_ambiguous_and_both_are_listed) {

@@ -32,6 +32,15 @@ Result<SecretBytes> read_from(std::string_view source) {
   return read_pin(*parsed, "PIN");
 }
 
+TEST(PinSource, IsToldInWords) {
+  const std::pair<const char*, const char*> kSources[] = {{"file:/etc/holdfast/pin", "/etc/holdfast/pin"},
+                                                          {"fd:12", "descriptor 12"},
+                                                          {"credential:pin", "the credential pin"},
+                                                          {"env:PIN", "the environment variable PIN"},
+                                                          {"prompt", "what was typed"}};
+  for (const auto& [source, words] : kSources) EXPECT_EQ(PinSource::parse(source)->in_words().view(), words);
+}
+
 TEST(PinSource, ReadsAFile) {
   const TemporaryFolder folder;
   const auto pin = read_from("file:" + folder.write("pin", "1234"));

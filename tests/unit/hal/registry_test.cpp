@@ -16,6 +16,7 @@ TEST(Registry, NamesEveryBackEndOnce) {
     EXPECT_NE(backend.open, nullptr);
     EXPECT_NE(backend.list_tokens, nullptr);
     EXPECT_NE(backend.init_token, nullptr);
+    EXPECT_NE(backend.check_uri, nullptr);
   }
 }
 
@@ -26,6 +27,7 @@ TEST(Registry, ABackEndLeftOutSaysSo) {
   EXPECT_EQ(open_device(options).status(), Status::backend_not_built);
   EXPECT_EQ(backends()[1].list_tokens(options, {}).status(), Status::backend_not_built);
   EXPECT_EQ(backends()[1].init_token({}).status(), Status::backend_not_built);
+  EXPECT_EQ(backends()[1].check_uri("tpm2:handle=0x81000001").status(), Status::backend_not_built);
 }
 #else
 TEST(Registry, ATpmUriReachesItsBackEnd) {
@@ -34,6 +36,12 @@ TEST(Registry, ATpmUriReachesItsBackEnd) {
   const auto device = open_device(options);
   EXPECT_EQ(device.status(), Status::invalid_uri);
   EXPECT_EQ(device.error().layer, Layer::tpm2);
+}
+TEST(Registry, AUriIsCheckedWithoutADevice) {
+  EXPECT_TRUE(backends()[0].check_uri("pkcs11:token=x;object=y?module-path=/no/such/module.so"));
+  EXPECT_EQ(backends()[0].check_uri("pkcs11:token=x;objct=y").status(), Status::invalid_uri);
+  EXPECT_TRUE(backends()[1].check_uri("tpm2:handle=0x81000001?tcti=swtpm:path=/no/such/socket"));
+  EXPECT_EQ(backends()[1].check_uri("tpm2:hndle=0x81000001").status(), Status::invalid_uri);
 }
 #endif
 

@@ -57,6 +57,11 @@ TEST(Refusal, AClockDifferenceOfMoreThanAMinuteIsNamed) {
   EXPECT_EQ(refusal_of(response(503, kSameTime), WallSeconds{0}).hint, nullptr);
 }
 
+TEST(Refusal, WhatIsNotFoundIsLookedForInTheUrl) {
+  EXPECT_THAT(std::string(hint_of(refusal_of(response(404), kNow))), HasSubstr("base URL"));
+  EXPECT_THAT(std::string(hint_of(refusal_of(response(401), kNow))), Not(HasSubstr("base URL")));
+}
+
 TEST(Refusal, ARedirectSaysWhere) {
   HttpResponse redirect = response(307);
   redirect.location = "https://elsewhere.example/\x1b[1m";
