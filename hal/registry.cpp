@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/registry.hpp"
 
-#include "hal/pipe_shield.hpp"
+#include "hal/signing_registry.hpp"
 #include "hal/uri_attributes.hpp"
 
 #ifdef HOLDFAST_WITH_PKCS11
@@ -14,9 +14,6 @@
 namespace holdfast::hal {
 namespace {
 
-[[maybe_unused]] Error not_built() noexcept {
-  return failure(Status::backend_not_built, Layer::core, "choosing the back end for a key URI");
-}
 [[maybe_unused]] Result<DevicePtr> open_not_built(const DeviceOptions&) noexcept { return not_built(); }
 [[maybe_unused]] Result<std::size_t> list_not_built(const DeviceOptions&, std::span<TokenDescription>) noexcept {
   return not_built();
@@ -45,17 +42,12 @@ Result<const Backend*> backend_for(std::string_view uri) noexcept {
   for (const Backend& backend : kBackends) {
     if (has_scheme(uri, backend.scheme)) return &backend;
   }
-  return failure(Status::invalid_uri, Layer::core, "choosing the back end for a key URI")
-      .about("it begins neither with pkcs11: nor with tpm2:");
+  return unknown_scheme();
 }
 
 Result<DevicePtr> open_device(const DeviceOptions& options) noexcept {
   const Backend* backend = HOLDFAST_TRY(backend_for(options.uri));
-  if (options.sigpipe_is_ignored && !PipeShield::is_ignored_by_the_process()) {
-    return failure(Status::invalid_argument, Layer::core, "opening a device")
-        .about("sigpipe_is_ignored is set, but the process does not ignore SIGPIPE")
-        .with_hint("call signal(SIGPIPE, SIG_IGN) before opening, or leave sigpipe_is_ignored unset");
-  }
+  HOLDFAST_TRY(check_sigpipe(options));
   return backend->open(options);
 }
 

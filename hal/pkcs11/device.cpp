@@ -11,7 +11,6 @@ namespace holdfast::hal::pkcs11 {
 namespace {
 
 constexpr const char* kOpening = "opening a token";
-constexpr const char* kSigning = "signing";
 
 Error timed_out(const char* doing) noexcept { return failure(Status::deadline_exceeded, Layer::pkcs11, doing); }
 
@@ -34,7 +33,7 @@ void remember_source(KeyUri& uri, const PinSource& source) noexcept {
 
 // ---- opening and closing ---------------------------------------------------------------------------------------
 
-Device::Device(const DeviceOptions& options, KeyUri uri, ForkGuard guard, ModuleUse module) noexcept
+Device::Device(const DeviceOptions& options, const KeyUri& uri, ForkGuard guard, ModuleUse module) noexcept
     : access_(options.access),
       mode_(options.module_mode),
       session_count_(options.sessions),
@@ -51,7 +50,11 @@ void Device::release(KeyDevice* device) noexcept {
   if (!own->is_left_behind_) delete own;
 }
 
-Result<DevicePtr> Device::open(const DeviceOptions& options) noexcept {
+Device* Device::make(const DeviceOptions& options, const KeyUri& uri, ForkGuard guard, ModuleUse module) noexcept {
+  return new (std::nothrow) Device(options, uri, std::move(guard), std::move(module));
+}
+
+Result<DevicePtr> Device::open(const DeviceOptions& options, Make make) noexcept {
   if (options.sessions == 0 || options.sessions > kMaxSessions) {
     return failure(Status::invalid_argument, Layer::pkcs11, kOpening).about("sessions: 1 to 64");
   }
@@ -61,7 +64,7 @@ Result<DevicePtr> Device::open(const DeviceOptions& options) noexcept {
   ForkGuard guard = HOLDFAST_TRY(ForkGuard::create());
   const PipeShield shield;
   ModuleUse module = HOLDFAST_TRY(use_module(config, options.module_mode));
-  auto* device = new (std::nothrow) Device(options, uri, std::move(guard), std::move(module));
+  Device* device = make(options, uri, std::move(guard), std::move(module));
   if (device == nullptr) return failure(Status::resource_exhausted, Layer::system, kOpening);
   DevicePtr owner(device, &Device::release);
 
@@ -293,63 +296,11 @@ void Device::drop_all_keys() noexcept {
   for (KeySlot& slot : keys_) slot.generation.store(0, std::memory_order_release);
 }
 
-// ---- signing ---------------------------------------------------------------------------------------------------
-
-Result<Signature> Device::sign(KeyHandle handle, Scheme scheme, std::span<const std::byte> input,
-                               BootTime deadline) noexcept {
-  // The question first, and the error only if there is one: this is the path of every header.
-  if (!is_usable()) [[unlikely]] {
-    return check_usable().error();
-  }
-  // SoftHSM cuts or pads what is not a digest and signs it.
-  if (scheme == Scheme::es256 && input.size() != kSha256Size) {
-    return failure(Status::invalid_argument, Layer::pkcs11, kSigning).about("a digest has 32 bytes");
-  }
-  std::optional<Passage> passage;  // left last: a session that was given up meanwhile is closed by its lease
-  SessionPool::Lease lease = HOLDFAST_TRY(pool_.take(clock_, deadline));
-  passage.emplace(module_->gate(), clock_, deadline);
-  if (!*passage) return timed_out("waiting for a module that is being reset");
-  // Both looked at inside the gate: until it is left, no reset can make the object's handle mean another object.
-  const SlotView key = HOLDFAST_TRY(look_up(handle));
-  if (attached_.load(std::memory_order_acquire) != module_->generation()) {
-    return failure(Status::stale_key, Layer::pkcs11, kSigning).about("the module was reset");
-  }
-  if (key.scheme != scheme) return failure(Status::scheme_unsupported, Layer::pkcs11, kSigning);
-  PipeShield shield(sigpipe_is_ignored_);
-  const auto session = lease.session();
-  if (!session) return for_recovery(session.error());
-  Result<Signature> signature = sign_in(*session, key, input);
-  if (!signature) {
-    // Whatever went wrong may have left the operation open; the next C_SignInit would answer CKR_OPERATION_ACTIVE.
-    lease.spoil();
-    return for_recovery(signature.error());
-  }
-  shield.trust();
-  return signature;
-}
-
-Result<Signature> Device::sign_in(const Session& session, const SlotView& key,
-                                  std::span<const std::byte> input) noexcept {
-  // No parameter: pure Ed25519 (PKCS#11 v3.0 §2.3.14). One-shot, because a pure signature cannot be streamed.
-  CK_MECHANISM mechanism{sign_mechanism(key.scheme), nullptr, 0};
-  CK_RV code = session.calls->C_SignInit(session.handle, &mechanism, key.object);
-  if (code != CKR_OK) return native_failure(code, kSigning);
-  // Larger than any signature: a module that wants to write more is to say so and not to overrun.
-  std::array<CK_BYTE, 256> scratch{};
-  CK_ULONG size = scratch.size();
-  code = session.calls->C_Sign(session.handle, native(input), input.size(), scratch.data(), &size);
-  if (code != CKR_OK) return native_failure(code, kSigning);
-  if (size != kSignatureSize) {
-    return failure(Status::device_fault, Layer::pkcs11, kSigning).about("the signature does not have 64 bytes");
-  }
-  Signature signature;
-  std::ranges::copy(std::as_bytes(std::span(scratch)).first(kSignatureSize), signature.begin());
-  return signature;
-}
-
 // ---- the back end's row ----------------------------------------------------------------------------------------
 
-Result<DevicePtr> open_device(const DeviceOptions& options) noexcept { return Device::open(options); }
+Result<DevicePtr> open_for_signing(const DeviceOptions& options) noexcept {
+  return Device::open(options, &Device::make);
+}
 
 Result<void> check_uri(std::string_view uri) noexcept {
   HOLDFAST_TRY(parse_uri(uri, UriUse::key));

@@ -4,12 +4,7 @@
 #include "hal/fork_guard.hpp"
 #include "hal/key_device.hpp"
 #include "hal/pipe_shield.hpp"
-#include "hal/pkcs11/export_attempts.hpp"
 #include "hal/pkcs11/key_agreement.hpp"
-#include "hal/pkcs11/key_generation.hpp"
-#include "hal/pkcs11/key_import.hpp"
-#include "hal/pkcs11/key_inventory.hpp"
-#include "hal/pkcs11/key_remnants.hpp"
 #include "hal/pkcs11/key_search.hpp"
 #include "hal/pkcs11/login.hpp"
 #include "hal/pkcs11/module.hpp"
@@ -21,10 +16,16 @@ namespace holdfast::hal::pkcs11 {
 /// A token on a PKCS#11 module, with a session that holds the login and a pool of sessions that work.
 ///
 /// Signing takes a session, the module's gate and the key's handle, all without a lock. Everything else takes the
-/// device's turn first, and so happens one at a time.
-class Device final : public KeyDevice {
+/// device's turn first, and so happens one at a time. This much is what a host that signs carries; ProvisioningDevice
+/// adds the other abilities.
+class Device : public KeyDevice {
  public:
-  [[nodiscard]] static Result<DevicePtr> open(const DeviceOptions& options) noexcept;
+  /// Makes the object, null without memory.
+  using Make = Device* (*)(const DeviceOptions& options, const KeyUri& uri, ForkGuard guard,
+                           ModuleUse module) noexcept;
+  [[nodiscard]] static Result<DevicePtr> open(const DeviceOptions& options, Make make) noexcept;
+  [[nodiscard]] static Device* make(const DeviceOptions& options, const KeyUri& uri, ForkGuard guard,
+                                    ModuleUse module) noexcept;
 
   Result<KeyHandle> find_key(const KeySelector& selector, BootTime deadline) noexcept override;
   Result<KeyDescription> describe(KeyHandle key) noexcept override;
@@ -33,12 +34,7 @@ class Device final : public KeyDevice {
   Result<void> reset(BootTime deadline) noexcept override;
   std::uint64_t abandoned_calls() noexcept override { return pool_.abandon_overdue(clock_); }
   Result<TokenDescription> describe_token() noexcept override;
-  KeyGenerator* key_generator() noexcept override { return can_write() ? &generation_ : nullptr; }
-  KeyImporter* key_importer() noexcept override { return can_write() ? &import_ : nullptr; }
   KeyAgreement* key_agreement() noexcept override { return access_ != DeviceAccess::browse ? &derivation_ : nullptr; }
-  KeyInventory* key_inventory() noexcept override { return &inventory_; }
-  KeyRemnants* key_remnants() noexcept override { return can_write() ? &remnants_ : nullptr; }
-  ExportProbe* export_probe() noexcept override { return can_write() ? &export_ : nullptr; }
   void close() noexcept override;
 
   // ---- for the device's abilities ----
@@ -75,6 +71,7 @@ class Device final : public KeyDevice {
 
   [[nodiscard]] const KeyUri& uri() const noexcept { return uri_; }
   [[nodiscard]] DeviceAccess access() const noexcept { return access_; }
+  [[nodiscard]] bool can_write() const noexcept { return access_ == DeviceAccess::provision; }
   /// During a visit: the slot of the token.
   [[nodiscard]] CK_SLOT_ID slot() const noexcept { return token_.slot; }
   /// Whether what `uri` says of a token fits the one this device was opened on.
@@ -88,6 +85,10 @@ class Device final : public KeyDevice {
   /// Makes one key's handle stale.
   void drop(KeyHandle handle) noexcept;
   [[nodiscard]] Result<KeyDescription> describe(const FoundKey& key) const noexcept;
+
+ protected:
+  Device(const DeviceOptions& options, const KeyUri& uri, ForkGuard guard, ModuleUse module) noexcept;
+  virtual ~Device() = default;
 
  private:
   static constexpr std::uint32_t kKeySlots = 4;
@@ -103,11 +104,8 @@ class Device final : public KeyDevice {
     Scheme scheme;
   };
 
-  Device(const DeviceOptions& options, KeyUri uri, ForkGuard guard, ModuleUse module) noexcept;
-  ~Device() = default;
   static void release(KeyDevice* device) noexcept;
 
-  [[nodiscard]] bool can_write() const noexcept { return access_ == DeviceAccess::provision; }
   [[nodiscard]] bool is_usable() const noexcept {
     return !guard_.is_forked() && !is_closed_.load(std::memory_order_acquire);
   }
@@ -142,11 +140,6 @@ class Device final : public KeyDevice {
   std::uint32_t last_generation_ = 0;
   std::uint32_t next_made_ = 1;
   std::array<KeySlot, kKeySlots> keys_;
-  KeyGeneration generation_{*this};
-  KeyListing inventory_{*this};
-  TokenRemnants remnants_{*this};
-  ExportAttempts export_{*this};
-  KeyImport import_{*this};
   KeyDerivation derivation_{*this};
 };
 

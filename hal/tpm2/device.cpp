@@ -2,6 +2,7 @@
 #include "hal/tpm2/device.hpp"
 
 #include "hal/display.hpp"
+#include "hal/tpm2/backend.hpp"
 #include "hal/tpm2/recovery.hpp"
 #include "hal/tpm2/token.hpp"
 
@@ -61,10 +62,14 @@ void Device::release(KeyDevice* device) noexcept {
   if (!own->is_left_behind_) delete own;
 }
 
-Result<DevicePtr> Device::open(const DeviceOptions& options) noexcept {
+Device* Device::make(const DeviceOptions& options, const KeyUri& uri, ForkGuard guard) noexcept {
+  return new (std::nothrow) Device(options, uri, std::move(guard));
+}
+
+Result<DevicePtr> Device::open(const DeviceOptions& options, Make make) noexcept {
   const KeyUri uri = HOLDFAST_TRY(parse_uri(options.uri));
   ForkGuard guard = HOLDFAST_TRY(ForkGuard::create());
-  auto* device = new (std::nothrow) Device(options, uri, std::move(guard));
+  Device* device = make(options, uri, std::move(guard));
   if (device == nullptr) return failure(Status::resource_exhausted, Layer::system, kOpening);
   DevicePtr owner(device, &Device::release);
   HOLDFAST_TRY(device->connect(kNoDeadline));
@@ -372,6 +377,12 @@ Result<const Salt*> Device::salt() noexcept {
     salt_ = HOLDFAST_TRY(Salt::make(*point));
   }
   return &*salt_;
+}
+
+// ---- the back end's row ----------------------------------------------------------------------------------------
+
+Result<DevicePtr> open_for_signing(const DeviceOptions& options) noexcept {
+  return Device::open(options, &Device::make);
 }
 
 }  // namespace holdfast::hal::tpm2

@@ -4,14 +4,8 @@
 #include "hal/fork_guard.hpp"
 #include "hal/key_device.hpp"
 #include "hal/pin_governor.hpp"
-#include "hal/tpm2/attestation.hpp"
 #include "hal/tpm2/auth_session.hpp"
-#include "hal/tpm2/endorsement.hpp"
-#include "hal/tpm2/export_attempts.hpp"
 #include "hal/tpm2/key_file.hpp"
-#include "hal/tpm2/key_generation.hpp"
-#include "hal/tpm2/key_import.hpp"
-#include "hal/tpm2/key_inventory.hpp"
 #include "hal/tpm2/lockout.hpp"
 #include "hal/tpm2/storage_root.hpp"
 #include "hal/turnstile.hpp"
@@ -39,10 +33,14 @@ struct FoundKey {
 ///
 /// A TPM does one thing at a time, so every call takes the device's turn. Of our keys one at most is a transient
 /// object in the TPM, besides the storage root while a session needs it: the smallest TPMs have three slots, and what
-/// fits without a resource manager fits everywhere.
-class Device final : public KeyDevice {
+/// fits without a resource manager fits everywhere. This much is what a host that signs carries; ProvisioningDevice
+/// adds the other abilities.
+class Device : public KeyDevice {
  public:
-  [[nodiscard]] static Result<DevicePtr> open(const DeviceOptions& options) noexcept;
+  /// Makes the object, null without memory.
+  using Make = Device* (*)(const DeviceOptions& options, const KeyUri& uri, ForkGuard guard) noexcept;
+  [[nodiscard]] static Result<DevicePtr> open(const DeviceOptions& options, Make make) noexcept;
+  [[nodiscard]] static Device* make(const DeviceOptions& options, const KeyUri& uri, ForkGuard guard) noexcept;
 
   Result<KeyHandle> find_key(const KeySelector& selector, BootTime deadline) noexcept override;
   Result<KeyDescription> describe(KeyHandle key) noexcept override;
@@ -51,12 +49,6 @@ class Device final : public KeyDevice {
   Result<void> reset(BootTime deadline) noexcept override;
   std::uint64_t abandoned_calls() noexcept override;
   Result<TokenDescription> describe_token() noexcept override;
-  KeyGenerator* key_generator() noexcept override { return can_write() ? &generation_ : nullptr; }
-  KeyImporter* key_importer() noexcept override { return can_write() ? &import_ : nullptr; }
-  KeyInventory* key_inventory() noexcept override { return &inventory_; }
-  ExportProbe* export_probe() noexcept override { return can_write() ? &export_ : nullptr; }
-  Attestor* attestor() noexcept override { return &attestation_; }
-  Endorsement* endorsement() noexcept override { return &endorsement_; }
   void close() noexcept override;
 
   // ---- for the device's abilities; all but `visit` with its turn ----
@@ -135,6 +127,10 @@ class Device final : public KeyDevice {
     return result;
   }
 
+ protected:
+  Device(const DeviceOptions& options, const KeyUri& uri, ForkGuard guard) noexcept;
+  virtual ~Device() = default;
+
  private:
   static constexpr std::uint32_t kKeySlots = 4;
 
@@ -143,8 +139,6 @@ class Device final : public KeyDevice {
     FoundKey key;
   };
 
-  Device(const DeviceOptions& options, const KeyUri& uri, ForkGuard guard) noexcept;
-  ~Device() = default;
   static void release(KeyDevice* device) noexcept;
 
   [[nodiscard]] Result<void> check_usable() const noexcept;
@@ -196,12 +190,6 @@ class Device final : public KeyDevice {
   std::uint32_t last_generation_ = 0;
   std::uint32_t next_made_ = 1;
   std::array<KeySlot, kKeySlots> keys_;
-  KeyGeneration generation_{*this};
-  KeyImport import_{*this};
-  KeyListing inventory_{*this};
-  ExportAttempts export_{*this};
-  KeyAttestation attestation_{*this};
-  EndorsementProof endorsement_{*this};
 };
 
 }  // namespace holdfast::hal::tpm2

@@ -2,7 +2,7 @@
 #include "holdfast/signer.hpp"
 
 #include "hal/pin_source.hpp"
-#include "hal/registry.hpp"
+#include "hal/signing_registry.hpp"
 #include "src/assertion/detail_text.hpp"
 #include "src/signer/signer_core.hpp"
 #include "src/signer/twin_opener.hpp"
@@ -104,7 +104,7 @@ Result<Signer> Signer::open(const SignerOptions& options) noexcept {
   device_options.sigpipe_is_ignored = options.sigpipe_is_ignored;
   device_options.clock = &clock;
 
-  hal::DevicePtr device = HOLDFAST_TRY(told(hal::open_device(device_options), options.log));
+  hal::DevicePtr device = HOLDFAST_TRY(told(hal::open_for_signing(device_options), options.log));
   SignerCore::Parts parts = HOLDFAST_TRY(told(SignerCore::prepare(*device, clock, settings), options.log));
   auto* state = new (std::nothrow) State(std::move(device), clock, std::move(parts));
   if (state == nullptr) return failure(Status::resource_exhausted, Layer::core, "opening a signer");

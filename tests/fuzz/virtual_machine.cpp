@@ -2,6 +2,7 @@
 #include "tests/fuzz/virtual_machine.hpp"
 
 #include "hal/registry.hpp"
+#include "hal/signing_registry.hpp"
 #include "tests/fuzz/promise.hpp"
 
 #include <array>
@@ -49,5 +50,7 @@ Result<const Backend*> backend_for(std::string_view uri) noexcept {
 Result<DevicePtr> open_device(const DeviceOptions& options) noexcept {
   return HOLDFAST_TRY(backend_for(options.uri))->open(options);
 }
+
+Result<DevicePtr> open_for_signing(const DeviceOptions& options) noexcept { return open_device(options); }
 
 }  // namespace holdfast::hal

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Making, listing and removing keys.
+#include "hal/signing_registry.hpp"
 #include "src/verification/signature.hpp"
 #include "tests/integration/pkcs11/on_token.hpp"
 
@@ -88,6 +89,25 @@ TEST_F(Pkcs11Provisioning, is_not_offered_to_a_signer) {
   EXPECT_EQ(device->key_generator(), nullptr);
   EXPECT_EQ(device->export_probe(), nullptr);
   EXPECT_NE(device->key_inventory(), nullptr);
+}
+
+TEST_F(Pkcs11Provisioning, is_not_in_what_a_host_signs_with) {
+  make_key();
+  const std::string uri = direct();
+  hal::DeviceOptions options;
+  options.uri = uri;
+  const auto opened = hal::open_for_signing(options);
+  ASSERT_OK(opened);
+  const hal::DevicePtr& device = *opened;
+  EXPECT_EQ(device->key_generator(), nullptr);
+  EXPECT_EQ(device->key_importer(), nullptr);
+  EXPECT_EQ(device->key_inventory(), nullptr);
+  EXPECT_EQ(device->key_remnants(), nullptr);
+  EXPECT_EQ(device->export_probe(), nullptr);
+  EXPECT_NE(device->key_agreement(), nullptr) << "sealed task ids";
+  const auto key = device->find_key({}, kNoDeadline);
+  ASSERT_OK(key);
+  EXPECT_OK(device->sign(*key, Scheme::ed25519, std::as_bytes(std::span("message")), kNoDeadline));
 }
 
 TEST_F(Pkcs11Provisioning, reports_the_one_attribute_that_the_token_does_not_take) {

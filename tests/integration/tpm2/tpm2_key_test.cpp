@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "hal/signing_registry.hpp"
 #include "src/signer/key_policy.hpp"
 #include "tests/integration/tpm2/on_tpm.hpp"
 
@@ -34,6 +35,22 @@ TEST_F(Tpm2Key, InAFileIsMadeFoundDescribedAndSigns) {
   EXPECT_EQ(description.uri, made.description.uri);
   EXPECT_EQ(description.attributes.get(KeyAttribute::no_da), Tristate::yes);
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(sign(*device, handle, key));
+}
+
+TEST_F(Tpm2Key, IsAllThatAHostHasWhichSigns) {
+  DevicePtr device = open(tpm_->file_uri("agent"));
+  const hal::MadeKey made = generate(*device, "agent");
+  device.reset();
+  hal::DeviceOptions options;
+  options.uri = made.description.uri.view();
+  device = must(hal::open_for_signing(options));
+  EXPECT_EQ(device->key_generator(), nullptr);
+  EXPECT_EQ(device->key_importer(), nullptr);
+  EXPECT_EQ(device->key_inventory(), nullptr);
+  EXPECT_EQ(device->export_probe(), nullptr);
+  EXPECT_EQ(device->attestor(), nullptr);
+  EXPECT_EQ(device->endorsement(), nullptr);
+  EXPECT_TRUE(sign(*device, find(*device), *made.description.public_key));
 }
 
 TEST_F(Tpm2Key, PersistentIsMadeFoundDescribedAndSigns) {

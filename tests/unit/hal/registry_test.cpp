@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/registry.hpp"
 
+#include "hal/signing_registry.hpp"
+
 #include <gtest/gtest.h>
 
 #include <signal.h>
@@ -44,6 +46,33 @@ TEST(Registry, AUriIsCheckedWithoutADevice) {
   EXPECT_EQ(backends()[1].check_uri("tpm2:hndle=0x81000001").status(), Status::invalid_uri);
 }
 #endif
+
+TEST(SigningRegistry, AnswersAsTheOtherDoes) {
+  for (const bool is_ignored : {false, true}) {
+    for (const std::string_view uri :
+         {"", "pkcs11", "file:/x", " tpm2:", "pkcs11:token=x?module-path=/no/such/module.so",
+          "PKCS11:token=x?module-path=/no/such/module.so", "tpm2:handle=1", "TPM2:handle=1", "tpm2:nonsense=1"}) {
+      DeviceOptions options;
+      options.uri = uri;
+      options.sigpipe_is_ignored = is_ignored;
+      const auto full = open_device(options);
+      const auto signing = open_for_signing(options);
+      ASSERT_FALSE(full || signing) << uri;
+      EXPECT_EQ(signing.status(), full.status()) << uri;
+      EXPECT_EQ(signing.error().detail, full.error().detail) << uri;
+      EXPECT_EQ(signing.error().layer, full.error().layer) << uri;
+    }
+  }
+}
+
+TEST(SigningRegistry, OpensForNothingElse) {
+  for (const DeviceAccess access : {DeviceAccess::provision, DeviceAccess::browse}) {
+    DeviceOptions options;
+    options.uri = "pkcs11:token=x?module-path=/no/such/module.so";
+    options.access = access;
+    EXPECT_EQ(open_for_signing(options).status(), Status::invalid_argument);
+  }
+}
 
 TEST(Registry, ASignalThatIsSaidToBeIgnoredMustBe) {
   DeviceOptions options;
