@@ -3,9 +3,8 @@
 
 #include "holdfast/result.hpp"
 
-#include <array>
-#include <charconv>
 #include <concepts>
+#include <cstdint>
 #include <string_view>
 
 namespace holdfast {
@@ -19,22 +18,19 @@ class DetailText {
     text_.append(words);
     return *this;
   }
-  DetailText& operator<<(std::integral auto number) noexcept { return append_number(number, 10); }
+  DetailText& operator<<(std::signed_integral auto number) noexcept { return append_signed(number); }
+  DetailText& operator<<(std::unsigned_integral auto number) noexcept { return append_unsigned(number, 10); }
   /// Appends a byte as `0x2f`.
   DetailText& hex(unsigned char byte) noexcept {
     text_.append(byte < 0x10 ? "0x0" : "0x");
-    return append_number(static_cast<unsigned>(byte), 16);
+    return append_unsigned(byte, 16);
   }
 
   [[nodiscard]] std::string_view view() const noexcept { return text_.view(); }
 
  private:
-  DetailText& append_number(std::integral auto number, int base) noexcept {
-    std::array<char, 24> digits{};
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, base).ptr;
-    text_.append({digits.data(), static_cast<std::size_t>(end - digits.data())});
-    return *this;
-  }
+  DetailText& append_signed(std::int64_t number) noexcept;
+  DetailText& append_unsigned(std::uint64_t number, int base) noexcept;
 
   decltype(Error::detail) text_;
 };

@@ -61,7 +61,7 @@ constexpr std::uint32_t kSignerFlags = HOLDFAST_SIGNER_SHARES_MODULE |
                                        HOLDFAST_SIGNER_VERIFIES_AFTER_OPEN_AND_RECOVERY |
                                        HOLDFAST_SIGNER_SIGPIPE_IS_IGNORED;
 
-Result<SignerOptions> read(const holdfast_signer_options& given) noexcept {
+[[gnu::cold]] Result<SignerOptions> read(const holdfast_signer_options& given) noexcept {
   if ((given.flags & ~kSignerFlags) != 0) return bad_argument(kOpening, "an unknown flag is set");
   if (given.reserved != 0) return bad_argument(kOpening, "reserved is not 0");
   if (given.runtime_id == nullptr) return bad_argument(kOpening, "runtime_id is null");
@@ -92,7 +92,7 @@ Result<SignerOptions> read(const holdfast_signer_options& given) noexcept {
   return options;
 }
 
-Result<holdfast_signer*> open(const holdfast_signer_options& given) noexcept {
+[[gnu::cold]] Result<holdfast_signer*> open(const holdfast_signer_options& given) noexcept {
   SignerOptions options = HOLDFAST_TRY(read(given));
   std::unique_ptr<CallbackLog> log(new (std::nothrow) CallbackLog(given.log, given.log_context));
   if (log == nullptr) return failure(Status::resource_exhausted, Layer::core, kOpening);

@@ -49,8 +49,8 @@ class SignerCore final : public TypedSigner {
 
   /// Finds the key and judges it. Failures: those of `find_key` and `describe`, `key_changed`, `key_refused`,
   /// `scheme_unsupported`, `resource_exhausted`. Blocks on the device.
-  [[nodiscard]] static Result<Parts> prepare(hal::KeyDevice& device, hal::Clock& clock,
-                                             const Settings& settings) noexcept;
+  [[nodiscard, gnu::cold]] static Result<Parts> prepare(hal::KeyDevice& device, hal::Clock& clock,
+                                                        const Settings& settings) noexcept;
 
   /// `device` and `clock` outlive the core.
   SignerCore(hal::KeyDevice& device, hal::Clock& clock, Parts parts) noexcept;
