@@ -303,8 +303,17 @@ typedef struct holdfast_registrar_options {
  *  process), DEADLINE_EXCEEDED. */
 HOLDFAST_API holdfast_status holdfast_registrar_start(const holdfast_registrar_options* options,
                                                       holdfast_registrar** out_registrar, holdfast_error* out_error);
-/** Ends the process and waits for its end; after every session that names it. Null is accepted. In a forked child the
- *  process is the parent's and goes on. */
+/** Uses a registrar that another process, the host's parent, started and whose `holdfast_registrar_socket` it passed
+ *  on: by inheritance, or with SCM_RIGHTS. Takes the descriptor over, whatever it answers.
+ *  Worth handling: INVALID_ARGUMENT if it is no sequenced-packet unix socket. */
+HOLDFAST_API holdfast_status holdfast_registrar_attach(int32_t socket, holdfast_registrar** out_registrar,
+                                                       holdfast_error* out_error);
+/** Puts a registrar that the host's parent started in the place of one that is gone, or ends one that hangs: for a
+ * host that may not fork. The sessions that name the handle go on. As `holdfast_registrar_attach`. */
+HOLDFAST_API holdfast_status holdfast_registrar_reattach(holdfast_registrar* registrar, int32_t socket,
+                                                         holdfast_error* out_error);
+/** Ends the process and waits for its end, of an attached one closes the socket; after every session that names it.
+ * Null is accepted. In a forked child the process is the parent's and goes on. */
 HOLDFAST_API void holdfast_registrar_close(holdfast_registrar* registrar);
 /** Writes HOLDFAST_REGISTRAR_..., without waiting. While it is gone registrations are HOLDFAST_AUTHORITY_UNAVAILABLE
  *  and the present task is as good as before. */
@@ -312,11 +321,16 @@ HOLDFAST_API holdfast_status holdfast_registrar_state(holdfast_registrar* regist
                                                       holdfast_error* out_error);
 /** Puts a new process in the place of one that is gone, or ends one that hangs, where the host may still fork. It is
  * a copy of the host as it is now: PINs are empty pages in it, but not what a token's module keeps in this process.
- *  Failures as `holdfast_registrar_start`. */
+ *  Failures as `holdfast_registrar_start`; INVALID_ARGUMENT for an attached one. */
 HOLDFAST_API holdfast_status holdfast_registrar_restart(holdfast_registrar* registrar, holdfast_error* out_error);
-/** Writes the process id; -1 when it is gone. For a supervisor: do not wait for it, the handle does. */
+/** Writes the process id; -1 when it is gone or attached. For a supervisor: do not wait for it, the handle does. */
 HOLDFAST_API holdfast_status holdfast_registrar_process_id(holdfast_registrar* registrar, int32_t* out_process_id,
                                                            holdfast_error* out_error);
+/** Writes the descriptor of the host's end, close-on-exec, for a parent that passes it on; -1 when the process is
+ *  gone. It stays the handle's: pass on a copy (dup(2)) where both live in one process. Who passed it on and does not
+ *  use it itself keeps the handle: closing it ends the process. */
+HOLDFAST_API holdfast_status holdfast_registrar_socket(holdfast_registrar* registrar, int32_t* out_socket,
+                                                       holdfast_error* out_error);
 
 /* ---- Session: an identity file, its signer and one run task in memory ---- */
 

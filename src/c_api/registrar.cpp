@@ -8,6 +8,8 @@
 #include "src/c_api/error.hpp"
 #include "src/c_api/registrar_handle.hpp"
 
+#include <unistd.h>
+
 #include <exception>
 #include <memory>
 #include <string>
@@ -31,6 +33,7 @@ static_assert(HOLDFAST_REGISTRAR_RUNNING == static_cast<int>(RegistrarProcessSta
 namespace {
 
 constexpr const char* kStarting = "starting the registrar's process";
+constexpr const char* kAttaching = "attaching a registrar's process";
 constexpr const char* kReading = "reading about a registrar's process";
 constexpr std::string_view kNullRegistrar = "the registrar is null";
 
@@ -85,6 +88,15 @@ Result<holdfast_registrar*> start(const holdfast_registrar_options& given) noexc
   return failure(Status::resource_exhausted, Layer::registrar, kStarting);
 }
 
+Result<holdfast_registrar*> attach(int socket) noexcept {
+  auto process = RegistrarProcess::attach(socket);
+  if (!process) return process.error();
+  std::unique_ptr<holdfast_registrar> handle(new (std::nothrow) holdfast_registrar);
+  if (handle == nullptr) return failure(Status::resource_exhausted, Layer::registrar, kAttaching);
+  handle->process.emplace(std::move(*process));
+  return handle.release();
+}
+
 }  // namespace
 
 holdfast_status holdfast_registrar_start(const holdfast_registrar_options* options,
@@ -97,6 +109,30 @@ holdfast_status holdfast_registrar_start(const holdfast_registrar_options* optio
   const Result<holdfast_registrar*> started = start(*options);
   if (started) *out_registrar = *started;
   return outcome.of(started);
+}
+
+holdfast_status holdfast_registrar_attach(int32_t socket, holdfast_registrar** out_registrar,
+                                          holdfast_error* out_error) {
+  const Outcome outcome(out_error);
+  if (out_registrar != nullptr) *out_registrar = nullptr;
+  if (!outcome.is_usable() || out_registrar == nullptr) {
+    if (socket >= 0) close(socket);
+    return outcome.is_usable() ? outcome.bad_argument(kAttaching, "out_registrar is null")
+                               : HOLDFAST_INVALID_ARGUMENT;
+  }
+  const Result<holdfast_registrar*> attached = attach(socket);
+  if (attached) *out_registrar = *attached;
+  return outcome.of(attached);
+}
+
+holdfast_status holdfast_registrar_reattach(holdfast_registrar* registrar, int32_t socket,
+                                            holdfast_error* out_error) {
+  const Outcome outcome(out_error);
+  if (!outcome.is_usable() || registrar == nullptr) {
+    if (socket >= 0) close(socket);
+    return outcome.is_usable() ? outcome.bad_argument(kAttaching, kNullRegistrar) : HOLDFAST_INVALID_ARGUMENT;
+  }
+  return outcome.of(registrar->process->reattach(socket));
 }
 
 void holdfast_registrar_close(holdfast_registrar* registrar) { delete registrar; }
@@ -127,5 +163,16 @@ holdfast_status holdfast_registrar_process_id(holdfast_registrar* registrar, int
   if (registrar == nullptr) return outcome.bad_argument(kReading, kNullRegistrar);
   if (out_process_id == nullptr) return outcome.bad_argument(kReading, "out_process_id is null");
   *out_process_id = registrar->process->process_id();
+  return outcome.succeeded();
+}
+
+holdfast_status holdfast_registrar_socket(holdfast_registrar* registrar, int32_t* out_socket,
+                                          holdfast_error* out_error) {
+  const Outcome outcome(out_error);
+  if (out_socket != nullptr) *out_socket = -1;
+  if (!outcome.is_usable()) return HOLDFAST_INVALID_ARGUMENT;
+  if (registrar == nullptr) return outcome.bad_argument(kReading, kNullRegistrar);
+  if (out_socket == nullptr) return outcome.bad_argument(kReading, "out_socket is null");
+  *out_socket = registrar->process->socket();
   return outcome.succeeded();
 }

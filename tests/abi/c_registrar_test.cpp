@@ -7,8 +7,10 @@
 
 #include <gmock/gmock.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <thread>
@@ -50,6 +52,18 @@ class CRegistrar : public CSession {
     std::int32_t id = 0;
     EXPECT_EQ(holdfast_registrar_process_id(registrar, &id, nullptr), HOLDFAST_OK);
     return id;
+  }
+  /// A copy of the descriptor that a parent passes on to its host.
+  static int passed_on(holdfast_registrar* registrar) {
+    std::int32_t socket = -1;
+    EXPECT_EQ(holdfast_registrar_socket(registrar, &socket, nullptr), HOLDFAST_OK);
+    return dup(socket);
+  }
+  [[nodiscard]] RegistrarPtr attach(int socket) {
+    holdfast_registrar* registrar = nullptr;
+    EXPECT_EQ(holdfast_registrar_attach(socket, &registrar, &error_), HOLDFAST_OK) << error_.message;
+    options_.registrar = registrar;
+    return {registrar, &holdfast_registrar_close};
   }
   static constexpr std::uint32_t kRunning = HOLDFAST_REGISTRAR_RUNNING;
   static constexpr std::uint32_t kGone = HOLDFAST_REGISTRAR_GONE;
@@ -141,6 +155,8 @@ TEST_F(CRegistrar, IsOfNoUseInAForkedHostAndSurvivesIt) {
   EXPECT_EQ(run_in_child([&] {
               const bool is_told = holdfast_session_register_task(session.get(), 0, nullptr) == HOLDFAST_FORKED &&
                                    holdfast_registrar_restart(registrar.get(), nullptr) == HOLDFAST_FORKED &&
+                                   holdfast_registrar_reattach(registrar.get(), passed_on(registrar.get()),
+                                                               nullptr) == HOLDFAST_FORKED &&
                                    state(registrar.get()) == kGone;
               holdfast_session_close(session.get());
               holdfast_registrar_close(registrar.get());
@@ -149,6 +165,77 @@ TEST_F(CRegistrar, IsOfNoUseInAForkedHostAndSurvivesIt) {
             0);
   EXPECT_EQ(state(registrar.get()), kRunning);
   EXPECT_EQ(holdfast_session_register_task(session.get(), 0, &error_), HOLDFAST_OK) << error_.message;
+}
+
+bool is_open(int descriptor) { return fcntl(descriptor, F_GETFD) >= 0; }
+
+// The host may not fork any more: its parent puts another registrar in the place of one that died.
+TEST_F(CRegistrar, TheHostsParentRestartsOneThatIsGone) {
+  const RegistrarPtr parents = start();
+  const RegistrarPtr registrar = attach(passed_on(parents.get()));
+  EXPECT_EQ(state(registrar.get()), kRunning);
+  EXPECT_EQ(process_id(registrar.get()), -1) << "not ours to end";
+  const SessionPtr session = open();
+  ASSERT_EQ(authorize(session.get()), HOLDFAST_OK) << error_.message;
+  const SessionPtr without_a_task = open();
+
+  ASSERT_EQ(kill(process_id(parents.get()), SIGKILL), 0);
+  while (state(registrar.get()) == kRunning) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(authorize(session.get(), HOLDFAST_FRESH), HOLDFAST_OK) << "the present task goes on";
+  EXPECT_EQ(authorize(without_a_task.get()), HOLDFAST_AUTHORITY_UNAVAILABLE);
+  EXPECT_EQ(holdfast_registrar_restart(registrar.get(), &error_), HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message, HasSubstr("who started it"));
+  std::int32_t socket = 0;
+  EXPECT_EQ(holdfast_registrar_socket(registrar.get(), &socket, &error_), HOLDFAST_OK);
+  EXPECT_EQ(socket, -1) << "nothing to pass on";
+
+  ASSERT_EQ(holdfast_registrar_restart(parents.get(), &error_), HOLDFAST_OK) << error_.message;
+  ASSERT_EQ(holdfast_registrar_reattach(registrar.get(), passed_on(parents.get()), &error_), HOLDFAST_OK)
+      << error_.message;
+  EXPECT_EQ(state(registrar.get()), kRunning);
+  EXPECT_EQ(authorize(without_a_task.get()), HOLDFAST_OK) << error_.message;
+}
+
+TEST_F(CRegistrar, AHostInAProcessOfItsOwnUsesTheSocketItInherited) {
+  const RegistrarPtr parents = start();
+  options_.registrar = nullptr;
+  EXPECT_EQ(run_in_child([&] {
+              const RegistrarPtr registrar = attach(passed_on(parents.get()));
+              const SessionPtr session = open();
+              return session != nullptr && holdfast_session_register_task(session.get(), 0, &error_) == HOLDFAST_OK;
+            }),
+            0);
+  EXPECT_EQ(state(parents.get()), kRunning);
+  expect_registrations(1);
+}
+
+TEST_F(CRegistrar, WhatIsNoRegistrarsSocketIsRefusedAndClosed) {
+  const RegistrarPtr parents = start();
+  const RegistrarPtr registrar = attach(passed_on(parents.get()));
+  int stream[2] = {-1, -1};
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stream), 0);
+  const int file = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (const int socket : {-1, stream[0], file}) {
+    holdfast_registrar* none = registrar.get();
+    const int copy = socket < 0 ? socket : dup(socket);
+    EXPECT_EQ(holdfast_registrar_attach(copy, &none, &error_), HOLDFAST_INVALID_ARGUMENT) << socket;
+    EXPECT_EQ(none, nullptr);
+    EXPECT_FALSE(is_open(copy));
+    EXPECT_THAT(error_.message, HasSubstr("no sequenced-packet unix socket"));
+    const int other = socket < 0 ? socket : dup(socket);
+    EXPECT_EQ(holdfast_registrar_reattach(registrar.get(), other, &error_), HOLDFAST_INVALID_ARGUMENT);
+    EXPECT_FALSE(is_open(other));
+  }
+  for (const int end : {stream[0], stream[1], file}) close(end);
+  EXPECT_EQ(state(registrar.get()), kRunning) << "the one before stays";
+
+  // Also where the call itself is wrong.
+  const int first = passed_on(parents.get());
+  EXPECT_EQ(holdfast_registrar_attach(first, nullptr, &error_), HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_FALSE(is_open(first));
+  const int second = passed_on(parents.get());
+  EXPECT_EQ(holdfast_registrar_reattach(nullptr, second, &error_), HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_FALSE(is_open(second));
 }
 
 TEST_F(CRegistrar, OptionsAreReadStrictly) {
@@ -188,9 +275,13 @@ TEST_F(CRegistrar, NullsAreRefused) {
   EXPECT_EQ(holdfast_registrar_process_id(nullptr, &id, nullptr), HOLDFAST_INVALID_ARGUMENT);
   EXPECT_EQ(id, -1);
   EXPECT_EQ(holdfast_registrar_restart(nullptr, nullptr), HOLDFAST_INVALID_ARGUMENT);
+  std::int32_t socket = 12345;
+  EXPECT_EQ(holdfast_registrar_socket(nullptr, &socket, nullptr), HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_EQ(socket, -1);
   const RegistrarPtr registrar = start();
   EXPECT_EQ(holdfast_registrar_state(registrar.get(), nullptr, nullptr), HOLDFAST_INVALID_ARGUMENT);
   EXPECT_EQ(holdfast_registrar_process_id(registrar.get(), nullptr, nullptr), HOLDFAST_INVALID_ARGUMENT);
+  EXPECT_EQ(holdfast_registrar_socket(registrar.get(), nullptr, nullptr), HOLDFAST_INVALID_ARGUMENT);
   holdfast_registrar_close(nullptr);
 }
 

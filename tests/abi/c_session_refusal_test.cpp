@@ -173,7 +173,8 @@ TEST_F(CSessionRefusal, AnErrorOfAnotherSizeIsRefusedByEveryCall) {
         holdfast_session_account(handle, &account, &foreign), holdfast_session_counters(handle, &counters, &foreign),
         holdfast_registrar_start(&registrar_options, &no_registrar, &foreign),
         holdfast_registrar_state(nullptr, &number, &foreign), holdfast_registrar_restart(nullptr, &foreign),
-        holdfast_registrar_process_id(nullptr, &id, &foreign)}) {
+        holdfast_registrar_process_id(nullptr, &id, &foreign), holdfast_registrar_socket(nullptr, &id, &foreign),
+        holdfast_registrar_attach(-1, &no_registrar, &foreign), holdfast_registrar_reattach(nullptr, -1, &foreign)}) {
     EXPECT_EQ(status, HOLDFAST_INVALID_ARGUMENT);
   }
   EXPECT_EQ(foreign.native, 42U) << "wrote into a structure of an unknown size";

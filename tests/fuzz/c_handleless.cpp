@@ -27,6 +27,11 @@ void refuse_registrar(Choices& choices) {
   const holdfast_status told = holdfast_registrar_state(nullptr, &state, another.get());
   another.judge(told);
   promise(told == HOLDFAST_INVALID_ARGUMENT, "null is no registrar");
+  holdfast_registrar* attached = reinterpret_cast<holdfast_registrar*>(&options);
+  ErrorOut third(choices);
+  const holdfast_status refused = holdfast_registrar_attach(-1, choices.flag() ? &attached : nullptr, third.get());
+  third.judge(refused);
+  promise(refused == HOLDFAST_INVALID_ARGUMENT, "nothing is no socket");
   holdfast_registrar_close(nullptr);
 }
 
