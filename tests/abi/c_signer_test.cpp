@@ -320,6 +320,30 @@ TEST_F(CSigner, ItsLogHearsOfARecoveryAndOfNothingElse) {
   EXPECT_EQ(told.kinds, (std::vector<int>{HOLDFAST_EVENT_RECOVERY_BEGUN, HOLDFAST_EVENT_RECOVERY_ENDED}));
 }
 
+// A wrong signature is a fault of the device or another key: whoever asks again gets the same answer, and no header.
+TEST_F(CSigner, OneThatStoppedSaysSoOnceAndStaysSo) {
+  ToldKinds told;
+  options_.log = &ToldKinds::note;
+  options_.log_context = &told;
+  const std::string uri = lying();
+  options_.key_uri = uri.c_str();
+  SoftHsm::tell_lies("wrong-signature");
+  const SignerPtr signer = open();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(authorize(signer.get(), HOLDFAST_FRESH), HOLDFAST_SIGNATURE_MISMATCH) << error_.message;
+    EXPECT_TRUE(is_wiped());
+    EXPECT_EQ(size_, 0U);
+    EXPECT_EQ(error_.remedy, static_cast<std::uint32_t>(HOLDFAST_REMEDY_STOP));
+    EXPECT_STRNE(error_.hint, "");
+  }
+  holdfast_task_registration registration = HOLDFAST_TASK_REGISTRATION_INIT;
+  EXPECT_EQ(holdfast_signer_sign_task_registration(signer.get(), 5000, &registration, nullptr),
+            HOLDFAST_SIGNATURE_MISMATCH);
+  EXPECT_STREQ(registration.signature, "");
+  EXPECT_EQ(told.kinds, (std::vector<int>{HOLDFAST_EVENT_SIGNER_STOPPED}));
+  EXPECT_EQ(signatures(signer.get()), 1U) << "the device is not asked again";
+}
+
 TEST_F(CSigner, OptionsOfTheFirstHeaderAreTaken) {
   ToldKinds told;
   options_.log = &ToldKinds::note;
