@@ -302,9 +302,4 @@ Result<DevicePtr> open_for_signing(const DeviceOptions& options) noexcept {
   return Device::open(options, &Device::make);
 }
 
-Result<void> check_uri(std::string_view uri) noexcept {
-  HOLDFAST_TRY(parse_uri(uri, UriUse::key));
-  return {};
-}
-
 }  // namespace holdfast::hal::pkcs11

@@ -14,4 +14,9 @@ Result<DevicePtr> open_device(const DeviceOptions& options) noexcept {
   return Device::open(options, &ProvisioningDevice::make);
 }
 
+Result<void> check_uri(std::string_view uri) noexcept {
+  HOLDFAST_TRY(parse_uri(uri, UriUse::key));
+  return {};
+}
+
 }  // namespace holdfast::hal::pkcs11
