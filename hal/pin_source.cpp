@@ -102,6 +102,33 @@ Result<std::size_t> read_environment(const PinSource& source, const SecretWordin
   return size;
 }
 
+// Of what a PIN is these three alone decide anything, and only what its form tells (tests/secrets/ours.supp).
+std::size_t size_without_line_end(std::span<const std::byte> text) noexcept {
+  std::size_t size = text.size();
+  const bool has_line_feed = size > 0 && text[size - 1] == std::byte{'\n'};
+  if (has_line_feed) --size;
+  if (has_line_feed && size > 0 && text[size - 1] == std::byte{'\r'}) --size;
+  return size;
+}
+
+// Every byte is looked at, whatever the ones before it are.
+Result<void> refuse_nul(std::span<const std::byte> pin, const PinSource& source) noexcept {
+  unsigned found = 0;
+  for (const std::byte byte : pin) found |= static_cast<unsigned>(byte == std::byte{0});
+  if (found == 0) return {};
+  return unusable_secret(Status::file_invalid, source, kPin, "holds a NUL byte");
+}
+
+// Likewise.
+Result<void> refuse_difference(std::span<const std::byte> pin, std::span<const std::byte> again) noexcept {
+  std::byte difference{};
+  for (std::size_t i = 0; i < std::min(pin.size(), again.size()); ++i) difference |= pin[i] ^ again[i];
+  if (pin.size() == again.size() && difference == std::byte{0}) return {};
+  return failure(Status::invalid_argument, Layer::system, kPin.doing)
+      .about("the two PINs typed differ")
+      .with_hint("type the new PIN twice, the same both times");
+}
+
 }  // namespace
 
 Result<PinSource> PinSource::parse(std::string_view text) noexcept {
@@ -205,15 +232,11 @@ Result<SecretBytes> read_pin(const PinSource& source, std::string_view what, Sou
   // Room for the longest PIN and a line end.
   SecretBytes pin = HOLDFAST_TRY(SecretBytes::allocate(kMaxPinSize + 2));
   const std::span<std::byte> bytes = pin.storage({});
-  std::size_t size = HOLDFAST_TRY(read_secret(source, what, kPin, bytes, identity));
-  const bool has_line_feed = bytes[size - 1] == std::byte{'\n'};
-  if (has_line_feed) --size;
-  if (has_line_feed && size > 0 && bytes[size - 1] == std::byte{'\r'}) --size;
+  const std::size_t read = HOLDFAST_TRY(read_secret(source, what, kPin, bytes, identity));
+  const std::size_t size = size_without_line_end(bytes.first(read));
   if (size == 0) return missing(source, kPin, "is empty");
   if (size > kMaxPinSize) return unusable_secret(Status::file_invalid, source, kPin, "holds too long a PIN");
-  if (std::ranges::find(bytes.first(size), std::byte{0}) != bytes.first(size).end()) {
-    return unusable_secret(Status::file_invalid, source, kPin, "holds a NUL byte");
-  }
+  HOLDFAST_TRY(refuse_nul(bytes.first(size), source));
   pin.set_size(size);
   return pin;
 }
@@ -224,10 +247,8 @@ Result<SecretBytes> read_new_pin(const PinSource& source, std::string_view what)
   FixedText<256> again{what};
   again.append(", once more");
   const SecretBytes second = HOLDFAST_TRY(read_pin(source, again.view()));
-  if (std::ranges::equal(pin.reveal({}), second.reveal({}))) return pin;
-  return failure(Status::invalid_argument, Layer::system, kPin.doing)
-      .about("the two PINs typed differ")
-      .with_hint("type the new PIN twice, the same both times");
+  HOLDFAST_TRY(refuse_difference(pin.reveal({}), second.reveal({})));
+  return pin;
 }
 
 }  // namespace holdfast::hal

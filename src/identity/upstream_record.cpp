@@ -167,7 +167,7 @@ Result<SoftwareIdentity> read_upstream_record(std::span<std::byte> source) {
   if (view.empty()) return refusal("it is empty");
   if (is_personal_token(view)) return refuse_personal_token();
   if (view.front() == '{') return read_auth_json(text);
-  if (view.find('.') != std::string_view::npos && view.starts_with("ey")) return read_jwt(view, SourceForm::jwt);
+  if (view.starts_with("ey") && view.find('.') != std::string_view::npos) return read_jwt(view, SourceForm::jwt);
   // Of DER every byte counts, those that look like white space, too.
   const bool is_text =
       std::ranges::all_of(view, [](char c) { return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\r'; });
