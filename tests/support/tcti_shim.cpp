@@ -364,6 +364,7 @@ Shim& shim_of(TSS2_TCTI_CONTEXT* context) { return *reinterpret_cast<Context*>(c
 
 TSS2_RC transmit(TSS2_TCTI_CONTEXT* context, std::size_t size, const std::uint8_t* command) {
   const Inside inside;
+  if (const auto observer = control.observer.load()) observer(command, size);
   return shim_of(context).transmit(Bytes(command, command + size));
 }
 

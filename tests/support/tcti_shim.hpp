@@ -72,6 +72,9 @@ struct TctiShimControl {
     recorded_count = 0;
   }
 
+  /// Sees every command as the client wrote it, before anything is done with it.
+  std::atomic<void (*)(const std::uint8_t* command, std::size_t size)> observer{nullptr};
+
   /// MODE crowded: the other client's session outlives this connection.
   std::atomic<bool> other_client_stays{false};
 };
