@@ -163,6 +163,17 @@ CK_RV create_public_half(const Session& session, const KeySpec& spec, const Kind
   return code;
 }
 
+// A token may keep a key that it has no use for: opencryptoki's soft token takes keys on curves, and has no mechanism
+// for them.
+Result<void> refuse_unusable(const Session& session, CK_SLOT_ID slot, const Kind& kind) noexcept {
+  CK_MECHANISM_INFO info{};
+  const CK_RV code = session.calls->C_GetMechanismInfo(slot, kind.use, &info);
+  if (code != CKR_MECHANISM_INVALID) return {};
+  return native_failure(code, Status::scheme_unsupported, kImporting)
+      .about("the token does not sign in this scheme")
+      .with_hint("use another token; what each offers: holdfast token list");
+}
+
 Result<void> check_sizes(const SecretBytes& private_key) noexcept {
   if (private_key.size() == kPrivateKeySize) return {};
   return failure(Status::invalid_argument, Layer::pkcs11, kImporting).about("a private key has 32 bytes");
@@ -184,6 +195,7 @@ Result<MadeKey> KeyImport::import_key(const KeySpec& spec, const SecretBytes& pr
   const SecretBytes pkcs8 = HOLDFAST_TRY(pack(kind.pkcs8_prefix, value));
   return device_.visit(deadline, [&](const Device::Visit& visit) noexcept -> Result<MadeKey> {
     const Session& session = visit.session();
+    HOLDFAST_TRY(refuse_unusable(session, device_.slot(), kind));
     HOLDFAST_TRY(refuse_existing_key(session, full));
     const auto bring = [&]() noexcept -> Result<MadeKey> {
       Entry entry;
