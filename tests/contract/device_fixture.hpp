@@ -37,10 +37,17 @@ struct BackendUnderTest {
   /// Null where the back end's simulator is not installed.
   std::unique_ptr<DeviceFixture> (*make)();
   bool (*is_required)();
+  /// Makes no key by our templates; its token comes with one named "agent".
+  bool has_ready_key = false;
+  /// Lets a key leave: what it makes is refused by the strict profile, and the export attempt shows it.
+  bool gives_keys_away = false;
 };
 
 [[nodiscard]] BackendUnderTest fake_backend();
 [[nodiscard]] BackendUnderTest softhsm_backend();
+[[nodiscard]] BackendUnderTest p11_kit_remote_backend();   ///< SoftHSM behind `p11-kit server`: P-256 alone
+[[nodiscard]] BackendUnderTest softokn_backend();          ///< NSS, in a database without a password: P-256 alone
+[[nodiscard]] BackendUnderTest tpm2_pkcs11_backend();      ///< over swtpm: P-256 alone
 [[nodiscard]] BackendUnderTest swtpm_backend();            ///< keys in files, without an auth value
 [[nodiscard]] BackendUnderTest protected_swtpm_backend();  ///< the same with one
 
@@ -51,9 +58,28 @@ struct Skip {
   std::string_view reason;
 };
 
+// tpm2-pkcs11 1.9.0 refuses our templates and leaves what it made of each in the TPM: docs/tokens.md.
+inline constexpr std::string_view kMakesNoKey = "it makes no key by our templates; the key it comes with takes part";
+inline constexpr std::string_view kTakesMicroseconds = "its signatures take microseconds and cannot be held up";
+
 inline constexpr std::array kSkips{
-    Skip{"softhsm", "WaitingForASessionEndsAtTheDeadline", "its signatures take microseconds and cannot be held up"},
-    Skip{"softhsm", "AnImportedKeySigns", "the PKCS#11 back end does not import keys yet"},
+    Skip{"softhsm", "WaitingForASessionEndsAtTheDeadline", kTakesMicroseconds},
+    Skip{"p11_kit_remote", "WaitingForASessionEndsAtTheDeadline", kTakesMicroseconds},
+    Skip{"softokn", "WaitingForASessionEndsAtTheDeadline", kTakesMicroseconds},
+    Skip{"softokn", "AnImportedKeySigns",
+         "it takes no P-256 key from outside: CKR_GENERAL_ERROR, and nothing is left"},
+    Skip{"tpm2_pkcs11", "WaitingForASessionEndsAtTheDeadline", kTakesMicroseconds},
+    Skip{"tpm2_pkcs11", "TheHandleOfTheMakerSigns", kMakesNoKey},
+    Skip{"tpm2_pkcs11", "OnlyTheExpectedKeyIsFound", kMakesNoKey},
+    Skip{"tpm2_pkcs11", "AMissingKeyIsNotFound", kMakesNoKey},
+    Skip{"tpm2_pkcs11", "TwoKeysAreAmbiguousAndNamed", kMakesNoKey},
+    Skip{"tpm2_pkcs11", "TheUriOfADescriptionNamesExactlyThatKey", kMakesNoKey},
+    Skip{"tpm2_pkcs11", "AGeneratedKeySatisfiesTheStrictProfileUntilItIsDestroyed", kMakesNoKey},
+    Skip{"tpm2_pkcs11", "ANameThatIsTakenIsNotUsedAgain", kMakesNoKey},
+    Skip{"tpm2_pkcs11", "AnIdThatIsTakenIsNotUsedAgain", kMakesNoKey},
+    Skip{"tpm2_pkcs11", "TheInventoryCountsWhatItCannotShow", kMakesNoKey},
+    Skip{"tpm2_pkcs11", "TheTokenGivesNoKeyAwayAndKeepsNothingOfTheAttempt", kMakesNoKey},
+    Skip{"tpm2_pkcs11", "AnImportedKeySigns", kMakesNoKey},
     Skip{"swtpm", "AMissingKeyIsNotFound", "a TPM key is called by its file; tpm2_key_test asks for a missing one"},
     Skip{"swtpm", "TwoKeysAreAmbiguousAndNamed", "a file holds one key; tpm2_key_test does it with persistent ones"},
     Skip{"swtpm", "TheUriOfADescriptionNamesExactlyThatKey",
@@ -61,7 +87,6 @@ inline constexpr std::array kSkips{
     Skip{"swtpm", "AnIdThatIsTakenIsNotUsedAgain", "a TPM key's id is its name, which nobody chooses"},
     Skip{"swtpm", "TheInventoryCountsWhatItCannotShow",
          "a file holds one key; tpm2_key_test does it with persistent ones"},
-    Skip{"swtpm", "AnImportedKeySigns", "the TPM back end makes keys and imports none"},
     Skip{"swtpm_auth", "AMissingKeyIsNotFound",
          "a TPM key is called by its file; tpm2_key_test asks for a missing one"},
     Skip{"swtpm_auth", "TwoKeysAreAmbiguousAndNamed",
@@ -71,7 +96,6 @@ inline constexpr std::array kSkips{
     Skip{"swtpm_auth", "AnIdThatIsTakenIsNotUsedAgain", "a TPM key's id is its name, which nobody chooses"},
     Skip{"swtpm_auth", "TheInventoryCountsWhatItCannotShow",
          "a file holds one key; tpm2_key_test does it with persistent ones"},
-    Skip{"swtpm_auth", "AnImportedKeySigns", "the TPM back end makes keys and imports none"},
 };
 
 }  // namespace holdfast::contract

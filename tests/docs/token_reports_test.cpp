@@ -2,6 +2,7 @@
 // docs/tokens.md shows what `holdfast token check --report` prints, for each token that can be had without hardware.
 #include "tests/support/p11_kit_server.hpp"
 #include "tests/support/softhsm.hpp"
+#include "tests/support/softokn.hpp"
 #include "tests/support/swtpm.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tpm2_pkcs11.hpp"
@@ -24,12 +25,6 @@ std::string shown(const std::string& name) {
   const std::size_t begin = page.find(mark);
   if (begin == std::string::npos) return "nothing";
   return page.substr(begin + mark.size(), page.find("<!-- end -->", begin) - begin - mark.size());
-}
-
-bool is_nss_required() {
-  const char* list = std::getenv("HOLDFAST_REQUIRE");
-  const std::string names = "," + std::string(list != nullptr ? list : "") + ",";
-  return names.find(",all,") != std::string::npos || names.find(",nss,") != std::string::npos;
 }
 
 /// What the built tool reports on the token `uri`, and how it ends.
@@ -86,20 +81,26 @@ TEST_F(TokenReports, Tpm2Pkcs11) {
 
 // It gives keys away, and is refused for that.
 TEST_F(TokenReports, NssSoftokn) {
-  HOLDFAST_SKIP_WITHOUT_SOFTHSM();
-  const std::string module = HOLDFAST_SOFTOKN;
-  if (access(module.c_str(), R_OK) != 0 || access("/usr/bin/certutil", X_OK) != 0) {
-    if (is_nss_required()) FAIL() << "nss is required and not installed";
-    GTEST_SKIP() << "nss";
-  }
-  const std::string database = "sql:" + folder_.path();
-  ASSERT_EQ(std::system(("certutil -N -d " + database + " --empty-password").c_str()), 0);  // NOLINT
-  setenv("HOLDFAST_LYING_MODULE", module.c_str(), 1);
-  setenv("HOLDFAST_LIE", "reserved", 1);
-  setenv("HOLDFAST_LIE_RESERVED",
-         ("configdir='" + database + "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=").c_str(), 1);
-  EXPECT_EQ(check("pkcs11:token=NSS%20Certificate%20DB?module-path=" + SoftHsm::lying_path()), 4);
+  HOLDFAST_SKIP_WITHOUT_SOFTOKN();
+  const Softokn database;
+  EXPECT_EQ(check(Softokn::uri("")), 4);
   expect_shown("nss-softokn");
+}
+
+// It has no elliptic curve at all: there is nothing to report, and that is said.
+TEST_F(TokenReports, Opencryptoki) {
+  const std::string file = folder_.file("report");
+  const std::string uri = std::string("pkcs11:token=agents?module-path=") + HOLDFAST_OPENCRYPTOKI;
+  const std::string line = std::string(HOLDFAST_WITH_OPENCRYPTOKI) + " sh -c '" + HOLDFAST_PROGRAM +
+                           " token check \"" + uri + "\" --pin-source \"file:$OPENCRYPTOKI_PIN\" --yes --report' > " +
+                           file + " 2>&1";
+  const int status = std::system(line.c_str());  // NOLINT: a test's own literal
+  ASSERT_TRUE(WIFEXITED(status));
+  report_ = read_file(file);
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << report_;
+  EXPECT_EQ(WEXITSTATUS(status), 2) << report_;
+  report_ = "```\n" + report_ + "```\n";
+  expect_shown("opencryptoki");
 }
 
 }  // namespace
