@@ -31,6 +31,12 @@ class Clock {
   /// The wall clock's whole seconds (the coarse clock is enough: it may lag a tick of some milliseconds).
   [[nodiscard]] virtual WallSeconds wall() noexcept = 0;
   [[nodiscard]] virtual BootTime boot() noexcept = 0;
+  /// A number that changes when time passes, at least every 10 ms, and costs a fraction of a reading: who finds it as
+  /// it was when both clocks were read may go by that reading. A wall clock that is set may show in it a tick later.
+  [[nodiscard]] virtual std::uint64_t tick() noexcept {
+    constexpr std::uint64_t kOdd = 0x9E37'79B9'7F4A'7C15;  // 2^64 / golden ratio: one clock does not undo the other
+    return static_cast<std::uint64_t>(boot().ns) + static_cast<std::uint64_t>(wall().value) * kOdd;
+  }
 
   /// Blocks while `word` holds `expected`, until it is woken or `deadline` passes; false when the deadline
   /// passed first. May wake without reason: callers look at their condition again.

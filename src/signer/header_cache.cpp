@@ -19,12 +19,15 @@ namespace {
 using Word = std::uint64_t;
 
 constexpr std::size_t kCacheLine = 64;
-constexpr std::size_t kHeaderWords = (kMaxAuthorizationSize + sizeof(Word) - 1) / sizeof(Word);
+constexpr std::size_t kLargePage = std::size_t{2} << 20U;
 constexpr int kReadAttempts = 4;
 constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
 // Two readings of one wall second lie less than a second apart; the coarse wall clock may lag a tick of at most 10
 // ms.
 constexpr std::int64_t kSameSecondNs = kNanosecondsPerSecond + 10'000'000;
+// After a renewal ahead of time that failed, for the next one.
+constexpr std::uint32_t kRenewalPauseMs = 1000;
+constexpr std::int64_t kNanosecondsPerMillisecond = 1'000'000;
 
 // The flight word of a slot: a count of flights above two bits.
 constexpr std::uint32_t kBusy = 1;
@@ -37,6 +40,9 @@ constexpr std::uint32_t kPlaceMask = (1U << kTagShift) - 1;
 constexpr std::uint32_t kNoPlace = UINT32_MAX;
 static_assert(100'000 + 1 <= kPlaceMask, "max_tasks fits an index entry");
 
+constexpr std::size_t words_of(std::size_t bytes) noexcept { return (bytes + sizeof(Word) - 1) / sizeof(Word); }
+constexpr std::size_t kHeaderWords = words_of(kMaxAuthorizationSize);
+
 std::uint32_t tag_of(std::uint64_t hash) noexcept {
   return static_cast<std::uint32_t>(hash >> (64 - 15)) << kTagShift;
 }
@@ -47,6 +53,46 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
   __extension__ using Wide = unsigned __int128;
   const Wide product = static_cast<Wide>(a) * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
+}
+
+// Whole words at once; the last one reaches back over the one before, so that no text but a tiny one ends in bytes.
+void copy_out(const std::atomic<Word>* words, std::span<char> out) noexcept {
+  const auto copy = [&](std::size_t i, char* to, std::size_t size) {
+    const Word word = words[i].load(std::memory_order_acquire);
+    std::memcpy(to, &word, size);
+  };
+  if (out.size() < sizeof(Word)) [[unlikely]] {
+    copy(0, out.data(), out.size());
+    return;
+  }
+  const std::size_t last = words_of(out.size()) - 1;
+  char* to = out.data();
+  std::size_t i = 0;
+  for (; i + 4 <= last; i += 4, to += 4 * sizeof(Word)) {
+    copy(i, to, sizeof(Word));
+    copy(i + 1, to + sizeof(Word), sizeof(Word));
+    copy(i + 2, to + 2 * sizeof(Word), sizeof(Word));
+    copy(i + 3, to + 3 * sizeof(Word), sizeof(Word));
+  }
+  for (; i < last; ++i, to += sizeof(Word)) copy(i, to, sizeof(Word));
+  copy(last, out.data() + out.size() - sizeof(Word), sizeof(Word));
+}
+
+/// The words of a text that is not empty, as `copy_out` reads them.
+template <typename Put>
+void for_each_word(std::string_view text, Put put) noexcept {
+  const auto word_at = [&](std::size_t at, std::size_t size) {
+    Word word = 0;
+    std::memcpy(&word, text.data() + at, size);
+    return word;
+  };
+  if (text.size() < sizeof(Word)) [[unlikely]] {
+    put(0, word_at(0, text.size()));
+    return;
+  }
+  const std::size_t last = words_of(text.size()) - 1;
+  for (std::size_t i = 0; i < last; ++i) put(i, word_at(i * sizeof(Word), sizeof(Word)));
+  put(last, word_at(text.size() - sizeof(Word), sizeof(Word)));
 }
 
 Error no_memory(const char* doing) noexcept {
@@ -71,10 +117,11 @@ struct alignas(kCacheLine) HeaderCache::Slot {
   std::atomic<Word> epoch{0};  // 0: no header
   std::atomic<std::int64_t> wall{0};
   std::atomic<std::int64_t> boot{0};
-  std::atomic<std::uint32_t> task_size{0};
-  std::atomic<std::uint32_t> header_size{0};
-  std::array<std::atomic<Word>, Key::kWords> task{};
-  std::array<std::atomic<Word>, kHeaderWords> header{};
+  std::atomic<std::uint32_t> renewal_ms{0};  // not before this age is it renewed ahead of time
+  std::atomic<std::uint16_t> task_size{0};
+  std::atomic<std::uint16_t> header_size{0};
+  // The id and, in the next word, the header: what is read lies together.
+  std::array<std::atomic<Word>, Key::kWords + kHeaderWords> text{};
 
   // Brackets what a writer stores.
   class Writing {
@@ -94,18 +141,22 @@ struct alignas(kCacheLine) HeaderCache::Slot {
   [[nodiscard]] bool is_of(const Key& key) const noexcept {
     if (task_size.load(std::memory_order_acquire) != key.size) return false;
     for (std::size_t i = 0; i < key.words(); ++i) {
-      if (task[i].load(std::memory_order_acquire) != key.text[i]) return false;
+      if (text[i].load(std::memory_order_acquire) != key.text[i]) return false;
     }
     return true;
   }
 };
 
 struct HeaderCache::Region {
-  // Read by every call, written once a second.
+  // Read by every call, written once a tick.
   alignas(kCacheLine) std::atomic<Word> epoch{1};
   std::atomic<std::int64_t> newest_wall{INT64_MIN};
+  std::atomic<std::uint64_t> tick{0};      // in which the clocks were read last, and
+  std::atomic<std::int64_t> tick_boot{0};  // what the one said; the other's is `newest_wall`
+  std::atomic<bool> is_noting{false};      // a thread writes these two
   std::array<std::uint64_t, 2> seed{};
-  std::int64_t max_age = 0;
+  std::int64_t max_age = 0;   // seconds
+  std::int64_t young_ns = 0;  // up to this age a header needs no renewal
   std::uint32_t max_tasks = 0;
   std::uint32_t index_mask = 0;
   std::atomic<std::uint32_t>* index = nullptr;
@@ -132,12 +183,16 @@ Result<HeaderCache> HeaderCache::create(std::uint32_t max_tasks, std::chrono::se
     munmap(memory, size);
     return error;
   }
+  // Calls for many tasks in turn would spend a fifth of their time on finding small pages. Where the kernel has no
+  // large ones, nothing is lost.
+  if (size >= kLargePage) (void)madvise(memory, size, MADV_HUGEPAGE);
   auto* region = new (memory) Region;
   region->max_age = max_age.count();
+  region->young_ns = region->max_age == 0 ? kNanosecondsPerSecond : region->max_age * kNanosecondsPerSecond / 4 * 3;
   region->max_tasks = max_tasks;
   region->index_mask = index_size - 1;
   auto* const bytes = static_cast<std::byte*>(memory);
-  // Slots are made when they are first used: pages of tasks that never come stay untouched.
+  // Slots are made when they are first used: pages (small or large) of tasks that never come stay untouched.
   region->slots = reinterpret_cast<Slot*>(bytes + slots_at);
   region->index = reinterpret_cast<std::atomic<std::uint32_t>*>(bytes + sizeof(Region));
   for (std::uint32_t i = 0; i < index_size; ++i) new (region->index + i) std::atomic<std::uint32_t>(0);
@@ -148,6 +203,10 @@ Result<HeaderCache> HeaderCache::create(std::uint32_t max_tasks, std::chrono::se
     return no_memory("seeding the header cache");
   }
   region->seed[1] |= 1U;  // a multiplier of zero would make every hash zero
+  // As if the clocks had been read before: no tick that comes is then taken for one that was noted.
+  region->tick.store(clock.tick(), std::memory_order_relaxed);
+  region->tick_boot.store(clock.boot().ns, std::memory_order_relaxed);
+  region->newest_wall.store(clock.wall().value, std::memory_order_relaxed);
   return cache;
 }
 
@@ -165,7 +224,25 @@ HeaderCache::~HeaderCache() {
   if (region_ != nullptr) munmap(region_, mapped_size_);
 }
 
-Moment HeaderCache::now() noexcept {
+Moment HeaderCache::now() noexcept { return read_clocks(clock_->tick()); }
+
+// One function, without calls but that of the clock: its calls took as long as its work.
+[[gnu::flatten]] std::size_t HeaderCache::glance(const TaskId& task, std::span<char> out) noexcept {
+  const std::uint64_t tick = clock_->tick();
+  Moment moment;
+  if (region_->tick.load(std::memory_order_acquire) == tick) [[likely]] {
+    // Another thread may have gone on to a later tick: then these are later than the call's beginning, as they
+    // should.
+    moment.boot.ns = region_->tick_boot.load(std::memory_order_acquire);
+    moment.wall.value = region_->newest_wall.load(std::memory_order_acquire);
+  } else {
+    moment = read_clocks(tick);
+  }
+  return find(key_of(task), moment, Life::young, out).size;
+}
+
+// `tick` was read before.
+Moment HeaderCache::read_clocks(std::uint64_t tick) noexcept {
   // The newest wall second is loaded before the clock is read, so that a smaller reading means the clock went back
   // and not that another thread was quicker.
   std::int64_t newest = region_->newest_wall.load(std::memory_order_acquire);
@@ -179,83 +256,104 @@ Moment HeaderCache::now() noexcept {
            !region_->newest_wall.compare_exchange_weak(newest, moment.wall.value, std::memory_order_acq_rel)) {
     }
   }
+  if (region_->tick.load(std::memory_order_relaxed) != tick) note(tick, moment.boot);
   moment.epoch = region_->epoch.load(std::memory_order_acquire);
   return moment;
+}
+
+// One thread at a time, the others go on, and never an earlier reading after a later one: a reader could take that
+// for one of the later tick. A thread that is held up in here leaves the tick before, which is nobody's any more.
+void HeaderCache::note(std::uint64_t tick, hal::BootTime boot) noexcept {
+  if (region_->is_noting.exchange(true, std::memory_order_acquire)) return;
+  if (region_->tick_boot.load(std::memory_order_relaxed) <= boot.ns) {
+    region_->tick_boot.store(boot.ns, std::memory_order_release);
+    region_->tick.store(tick, std::memory_order_release);
+  }
+  region_->is_noting.store(false, std::memory_order_release);
 }
 
 HeaderCache::Key HeaderCache::key_of(const TaskId& task) const noexcept {
   const std::string_view text = task.view();
   Key key;
   key.size = static_cast<std::uint32_t>(text.size());
-  key.text[key.words() - 1] = 0;  // an id is never empty
-  std::memcpy(key.text.data(), text.data(), text.size());
   key.hash = region_->seed[0] ^ key.size;
-  for (std::size_t i = 0; i < key.words(); ++i) key.hash = mix(key.hash ^ key.text[i], region_->seed[1]);
+  for_each_word(text, [&](std::size_t i, Word word) {
+    key.text[i] = word;
+    key.hash = mix(key.hash ^ word, region_->seed[1]);
+  });
   return key;
 }
 
-std::size_t HeaderCache::find(const Key& key, const Moment& moment, std::span<char> out) const noexcept {
+HeaderCache::Found HeaderCache::find(const Key& key, const Moment& moment, Life life,
+                                     std::span<char> out) const noexcept {
   const std::uint32_t tag = tag_of(key.hash);
   for (std::uint32_t i = 0; i <= region_->index_mask; ++i) {
     const std::uint32_t at = static_cast<std::uint32_t>(key.hash + i) & region_->index_mask;
     const std::uint32_t entry = region_->index[at].load(std::memory_order_acquire);
-    if (entry == 0) return 0;
+    if (entry == 0) return {};
     if ((entry & ~kPlaceMask) != tag) continue;
     const Slot& slot = region_->slots[(entry & kPlaceMask) - 1];
-    std::size_t size = 0;
+    Found found;
     Match match = Match::torn;
     for (int attempt = 0; attempt < kReadAttempts && match == Match::torn; ++attempt) {
-      match = read(slot, key, moment, out, size);
+      match = read(slot, key, moment, life, out, found);
     }
-    if (match == Match::hit) return size;
+    if (match == Match::hit) return found;
   }
-  return 0;
+  return {};
 }
 
-HeaderCache::Match HeaderCache::read(const Slot& slot, const Key& key, const Moment& moment, std::span<char> out,
-                                     std::size_t& size) const noexcept {
+HeaderCache::Match HeaderCache::read(const Slot& slot, const Key& key, const Moment& moment, Life life,
+                                     std::span<char> out, Found& found) const noexcept {
   const std::uint32_t sequence = slot.sequence.load(std::memory_order_acquire);
   if ((sequence & 1U) != 0) return Match::torn;
   // A mixture of two writers can at worst look like another task or an old header: then the caller asks under the
   // lock.
-  if (!slot.is_of(key) || !is_usable(slot, moment)) return Match::none;
-  size = slot.header_size.load(std::memory_order_acquire);
-  if (size > out.size()) return Match::none;
-  const std::size_t whole = size / sizeof(Word);
-  for (std::size_t i = 0; i < whole; ++i) {
-    const Word word = slot.header[i].load(std::memory_order_acquire);
-    std::memcpy(out.data() + i * sizeof(Word), &word, sizeof(Word));
-  }
-  if (const std::size_t rest = size % sizeof(Word); rest != 0) {
-    const Word word = slot.header[whole].load(std::memory_order_acquire);
-    std::memcpy(out.data() + whole * sizeof(Word), &word, rest);
+  if (!slot.is_of(key)) return Match::none;
+  const Age age = age_of(slot, moment);
+  if (age == Age::over || (age == Age::old && life == Life::young)) return Match::none;
+  found.size = slot.header_size.load(std::memory_order_acquire);
+  if (found.size > out.size()) return Match::none;
+  copy_out(slot.text.data() + key.words(), out.first(found.size));
+  if (age == Age::old) {
+    found.is_old = true;
+    found.is_due = is_due(slot, moment);
   }
   return slot.sequence.load(std::memory_order_relaxed) == sequence ? Match::hit : Match::torn;
 }
 
-bool HeaderCache::is_usable(const Slot& slot, const Moment& moment) const noexcept {
-  if (slot.epoch.load(std::memory_order_acquire) != region_->epoch.load(std::memory_order_acquire)) return false;
+HeaderCache::Age HeaderCache::age_of(const Slot& slot, const Moment& moment) const noexcept {
+  if (slot.epoch.load(std::memory_order_acquire) != region_->epoch.load(std::memory_order_acquire)) return Age::over;
   const std::int64_t wall_age = moment.wall.value - slot.wall.load(std::memory_order_acquire);
   const std::int64_t boot_age = moment.boot.ns - slot.boot.load(std::memory_order_acquire);
   // Signed after this call began, while it waited: not older than what it would have signed itself.
-  if (boot_age < 0) return wall_age <= 0;
-  if (region_->max_age == 0) return wall_age == 0 && boot_age <= kSameSecondNs;
-  return wall_age >= 0 && wall_age <= region_->max_age && boot_age <= region_->max_age * kNanosecondsPerSecond;
+  if (boot_age < 0) return wall_age <= 0 ? Age::young : Age::over;
+  const std::int64_t longest = region_->max_age == 0 ? kSameSecondNs : region_->max_age * kNanosecondsPerSecond;
+  if (wall_age < 0 || wall_age > region_->max_age || boot_age > longest) return Age::over;
+  return boot_age <= region_->young_ns ? Age::young : Age::old;
+}
+
+bool HeaderCache::is_due(const Slot& slot, const Moment& moment) const noexcept {
+  if (region_->max_age == 0 || (slot.flight.load(std::memory_order_acquire) & kBusy) != 0) return false;
+  const std::int64_t age = moment.boot.ns - slot.boot.load(std::memory_order_acquire);
+  return age >= slot.renewal_ms.load(std::memory_order_acquire) * kNanosecondsPerMillisecond;
 }
 
 HeaderCache::Acquired HeaderCache::acquire(const Key& key, const Moment& moment, Freshness freshness,
                                            hal::BootTime deadline, std::span<char> out) noexcept {
+  const auto look = [&] { return freshness == Freshness::reuse ? find(key, moment, Life::whole, out) : Found{}; };
   for (bool timed_out = false;;) {
-    if (freshness == Freshness::reuse) {
-      if (const std::size_t size = find(key, moment, out); size != 0) return {.reused_size = size};
-      if (timed_out) return {.timed_out = true};
-    }
+    const Found kept = look();
+    if (kept.size != 0 && !kept.is_due) return {.reused_size = kept.size};
+    if (kept.size == 0 && timed_out) return {.timed_out = true};
     const Claim claimed = claim(key);
+    // Another thread has just begun to renew it.
+    if (kept.size != 0 && !claimed.is_owner) return {.reused_size = kept.size};
     if (claimed.is_owner || claimed.slot == nullptr || freshness == Freshness::fresh) {
       Flight flight(*this, claimed.is_owner ? claimed.slot : nullptr);
       // Between the look above and the claim, another flight may have ended.
-      const std::size_t size = freshness == Freshness::reuse ? find(key, moment, out) : 0;
-      if (size != 0) return {.reused_size = size};
+      const Found since = look();
+      if (since.size != 0 && !since.is_old) return {.reused_size = since.size};
       return {.flight = std::move(flight)};
     }
     timed_out = !await(*claimed.slot, claimed.ticket, deadline);
@@ -283,8 +381,8 @@ HeaderCache::Claim HeaderCache::claim(const Key& key) noexcept {
     if (!is_known) {
       const Slot::Writing writing(*slot);
       slot->epoch.store(0, std::memory_order_release);
-      slot->task_size.store(key.size, std::memory_order_release);
-      for (std::size_t i = 0; i < key.words(); ++i) slot->task[i].store(key.text[i], std::memory_order_release);
+      slot->task_size.store(static_cast<std::uint16_t>(key.size), std::memory_order_release);
+      for (std::size_t i = 0; i < key.words(); ++i) slot->text[i].store(key.text[i], std::memory_order_release);
     }
     if (!is_known) insert_into_index(key, place);
   }
@@ -318,8 +416,8 @@ std::uint64_t HeaderCache::hash_of(std::uint32_t place) const noexcept {
   const Slot& slot = region_->slots[place];
   const std::uint32_t size = slot.task_size.load(std::memory_order_relaxed);
   std::uint64_t hash = region_->seed[0] ^ size;
-  for (std::size_t i = 0; i < (size + 7) / 8; ++i) {
-    hash = mix(hash ^ slot.task[i].load(std::memory_order_relaxed), region_->seed[1]);
+  for (std::size_t i = 0; i < words_of(size); ++i) {
+    hash = mix(hash ^ slot.text[i].load(std::memory_order_relaxed), region_->seed[1]);
   }
   return hash;
 }
@@ -378,12 +476,18 @@ void HeaderCache::publish(Slot& slot, std::string_view header, const Moment& mom
   slot.epoch.store(moment.epoch, std::memory_order_release);
   slot.wall.store(moment.wall.value, std::memory_order_release);
   slot.boot.store(moment.boot.ns, std::memory_order_release);
-  slot.header_size.store(static_cast<std::uint32_t>(header.size()), std::memory_order_release);
-  for (std::size_t at = 0; at < header.size(); at += sizeof(Word)) {
-    Word word = 0;
-    std::memcpy(&word, header.data() + at, std::min(sizeof(Word), header.size() - at));
-    slot.header[at / sizeof(Word)].store(word, std::memory_order_release);
-  }
+  slot.renewal_ms.store(0, std::memory_order_release);
+  slot.header_size.store(static_cast<std::uint16_t>(header.size()), std::memory_order_release);
+  std::atomic<Word>* const words = slot.text.data() + words_of(slot.task_size.load(std::memory_order_relaxed));
+  for_each_word(header, [&](std::size_t i, Word word) { words[i].store(word, std::memory_order_release); });
+}
+
+void HeaderCache::postpone(Slot& slot, const Moment& moment) noexcept {
+  // Of an age beyond `max_age` nobody asks, so it may be cut.
+  const std::int64_t age_ms =
+      (moment.boot.ns - slot.boot.load(std::memory_order_relaxed)) / kNanosecondsPerMillisecond;
+  slot.renewal_ms.store(static_cast<std::uint32_t>(std::clamp<std::int64_t>(age_ms, 0, INT32_MAX)) + kRenewalPauseMs,
+                        std::memory_order_release);
 }
 
 void HeaderCache::end_flight(Slot& slot) noexcept {

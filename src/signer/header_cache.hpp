@@ -26,6 +26,9 @@ struct Moment {
 
 /// The last verified header of each task, to hand out again within the same second (or `max_age`).
 ///
+/// With `max_age` a header is renewed ahead of time: from three quarters of that age on, one caller is given the
+/// right to sign a new one while the others still take the old one.
+///
 /// All memory is one mapping made by `create`, wiped in a forked child and left out of core dumps. Reading takes
 /// no lock: a header's bytes are atomic words between two readings of a sequence number. A miss is single-flight for
 /// each task. A task beyond `max_tasks` takes the place of the least recently signed one; when every place is
@@ -53,12 +56,24 @@ class HeaderCache {
   [[nodiscard]] Moment now() noexcept;
   [[nodiscard]] Key key_of(const TaskId& task) const noexcept;
 
-  /// Copies the task's header into `out` if it may be handed out at `moment`, and returns its size; else 0, and then
-  /// `out` may hold a part of it. Never waits. `out` has room for any header of the task.
-  [[nodiscard]] std::size_t find(const Key& key, const Moment& moment, std::span<char> out) const noexcept;
+  /// Copies the task's header into `out` and returns its size, if it is young by what the clocks said in this tick of
+  /// theirs (10 ms at most); else 0, and `out` may hold a part of a header. Never waits: what most calls come for.
+  [[nodiscard]] std::size_t glance(const TaskId& task, std::span<char> out) noexcept;
+
+  /// How much of a header's life: all of it, or as long as it need not be renewed.
+  enum class Life : std::uint8_t { young, whole };
+  struct Found {
+    std::size_t size = 0;  ///< 0: none
+    bool is_old = false;   ///< no longer young
+    bool is_due = false;   ///< old, and nobody signs a new one
+  };
+
+  /// Copies the task's header into `out` if it may be handed out at `moment` and `out` has room for it; else `out`
+  /// may hold a part of it. Never waits.
+  [[nodiscard]] Found find(const Key& key, const Moment& moment, Life life, std::span<char> out) const noexcept;
 
   /// The task's header, or the right to sign a new one. With `Freshness::reuse` waits until `deadline` while another
-  /// thread signs for the task; whoever may still take the previous header does not wait, as `find` gives it to them.
+  /// thread signs for the task; whoever may still take the previous header does not wait.
   /// With `Freshness::fresh` never waits and always gets the right to sign.
   [[nodiscard]] Acquired acquire(const Key& key, const Moment& moment, Freshness freshness, hal::BootTime deadline,
                                  std::span<char> out) noexcept;
@@ -70,6 +85,7 @@ class HeaderCache {
   struct Region;
   struct Slot;
   enum class Match : std::uint8_t { none, torn, hit };
+  enum class Age : std::uint8_t { over, old, young };
   struct Claim {
     Slot* slot = nullptr;      ///< null: every slot is being signed for
     std::uint32_t ticket = 0;  ///< the flight word when the claim was refused
@@ -79,12 +95,16 @@ class HeaderCache {
   HeaderCache(Region* region, std::size_t mapped_size, hal::Clock& clock) noexcept
       : region_(region), mapped_size_(mapped_size), clock_(&clock) {}
 
-  [[nodiscard]] Match read(const Slot& slot, const Key& key, const Moment& moment, std::span<char> out,
-                           std::size_t& size) const noexcept;
-  [[nodiscard]] bool is_usable(const Slot& slot, const Moment& moment) const noexcept;
+  [[nodiscard]] Moment read_clocks(std::uint64_t tick) noexcept;
+  void note(std::uint64_t tick, hal::BootTime boot) noexcept;
+  [[nodiscard]] Match read(const Slot& slot, const Key& key, const Moment& moment, Life life, std::span<char> out,
+                           Found& found) const noexcept;
+  [[nodiscard]] Age age_of(const Slot& slot, const Moment& moment) const noexcept;
+  [[nodiscard]] bool is_due(const Slot& slot, const Moment& moment) const noexcept;
   [[nodiscard]] Claim claim(const Key& key) noexcept;
   [[nodiscard]] bool await(Slot& slot, std::uint32_t ticket, hal::BootTime deadline) noexcept;
   void publish(Slot& slot, std::string_view header, const Moment& moment) noexcept;
+  void postpone(Slot& slot, const Moment& moment) noexcept;
   void end_flight(Slot& slot) noexcept;
 
   // With the lock held.
@@ -112,7 +132,7 @@ class HeaderCache::Key {
 
   std::uint64_t hash;
   std::uint32_t size;
-  std::array<std::uint64_t, kWords> text;  // only the first `words()` are set, the last one padded with zeroes
+  std::array<std::uint64_t, kWords> text;  // only the first `words()` are set; equal for equal ids
 };
 
 class HeaderCache::Flight {
@@ -131,6 +151,10 @@ class HeaderCache::Flight {
   /// Keeps a verified header that was signed at `moment`.
   void publish(std::string_view header, const Moment& moment) noexcept {
     if (slot_ != nullptr) cache_->publish(*slot_, header, moment);
+  }
+  /// Signing failed at `moment`: a header that still lives is not renewed for a second.
+  void postpone(const Moment& moment) noexcept {
+    if (slot_ != nullptr) cache_->postpone(*slot_, moment);
   }
 
  private:

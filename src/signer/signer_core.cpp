@@ -171,6 +171,16 @@ Result<std::size_t> SignerCore::write_header(const TaskId& task, std::chrono::na
   if (const Status status = refusal(); status != Status::ok) [[unlikely]] {
     return refused(status, kAuthorizing);
   }
+  if (freshness == Freshness::reuse) [[likely]] {
+    if (const std::size_t size = cache_.glance(task, out); size != 0) [[likely]] {
+      return reused(size, out);
+    }
+  }
+  return sign_header(task, timeout, out, freshness);
+}
+
+Result<std::size_t> SignerCore::sign_header(const TaskId& task, std::chrono::nanoseconds timeout, std::span<char> out,
+                                            Freshness freshness) noexcept {
   if (const std::size_t size = authorization_size(runtime_id_, task); out.size() < size) [[unlikely]] {
     return failure(Status::buffer_too_small, Layer::core, kAuthorizing)
         .about((DetailText() << "the value has " << size << " bytes, room is for " << out.size()).view());
@@ -180,24 +190,15 @@ Result<std::size_t> SignerCore::write_header(const TaskId& task, std::chrono::na
     return plausible_timestamp(moment.wall, kAuthorizing).error();
   }
 
-  const HeaderCache::Key key = cache_.key_of(task);
-  std::size_t reused_size = freshness == Freshness::reuse ? cache_.find(key, moment, out) : 0;
-  if (reused_size != 0) {
-    count(headers_reused_[counter_for(out.data(), kReuseCounters)].value);
-    return reused_size;
-  }
-
   const hal::BootTime deadline = moment.boot.after(std::max(timeout, std::chrono::nanoseconds::zero()));
   const UnderWay under_way(under_way_);
+  const HeaderCache::Key key = cache_.key_of(task);
   HeaderCache::Acquired acquired = cache_.acquire(key, moment, freshness, deadline, out);
   if (acquired.timed_out) {
     return failure(Status::deadline_exceeded, Layer::core, kAuthorizing)
         .about("another thread is signing for the task");
   }
-  if (acquired.reused_size != 0) {
-    count(headers_reused_[counter_for(out.data(), kReuseCounters)].value);
-    return acquired.reused_size;
-  }
+  if (acquired.reused_size != 0) return reused(acquired.reused_size, out);
 
   // Whoever waited may have waited for the signature that stopped this signer.
   if (const Status status = refusal(); status != Status::ok) [[unlikely]] {
@@ -205,11 +206,24 @@ Result<std::size_t> SignerCore::write_header(const TaskId& task, std::chrono::na
   }
 
   Signing signing(*this, &task, moment, deadline);
-  HOLDFAST_TRY(signing.run());
+  if (const auto is_signed = signing.run(); !is_signed) [[unlikely]] {
+    // If that was a renewal ahead of time, the header that was to be renewed may still do.
+    const Moment later = cache_.now();
+    acquired.flight.postpone(later);
+    const auto kept =
+        freshness == Freshness::reuse ? cache_.find(key, later, HeaderCache::Life::whole, out) : HeaderCache::Found{};
+    if (kept.size != 0) return reused(kept.size, out);
+    return is_signed.error();
+  }
   const std::size_t size =
       HOLDFAST_TRY(write_authorization(runtime_id_, task, signing.timestamp(), signing.signature(), out));
   acquired.flight.publish({out.data(), size}, signing.moment());
   count(headers_signed_);
+  return size;
+}
+
+std::size_t SignerCore::reused(std::size_t size, std::span<const char> header) noexcept {
+  count(headers_reused_[counter_for(header.data(), kReuseCounters)].value);
   return size;
 }
 

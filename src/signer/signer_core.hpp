@@ -74,6 +74,9 @@ class SignerCore final : public TypedSigner {
 
   [[nodiscard]] Result<std::size_t> write_header(const TaskId& task, std::chrono::nanoseconds timeout,
                                                  std::span<char> out, Freshness freshness) noexcept;
+  [[nodiscard]] Result<std::size_t> sign_header(const TaskId& task, std::chrono::nanoseconds timeout,
+                                                std::span<char> out, Freshness freshness) noexcept;
+  [[nodiscard]] std::size_t reused(std::size_t size, std::span<const char> header) noexcept;
   [[nodiscard]] Status refusal() const noexcept;
   [[nodiscard]] Error refused(Status status, const char* doing) const noexcept;
   [[nodiscard]] Result<Signature> sign(std::span<const std::byte> message, hal::KeyHandle handle,

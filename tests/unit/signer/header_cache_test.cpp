@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -33,7 +34,11 @@ class HeaderCacheTest : public testing::Test {
   }
   static std::string get(HeaderCache& cache, const TaskId& task) {
     std::array<char, kMaxAuthorizationSize> out{};
-    return {out.data(), cache.find(cache.key_of(task), cache.now(), out)};
+    return {out.data(), cache.find(cache.key_of(task), cache.now(), HeaderCache::Life::whole, out).size};
+  }
+  static std::string glance_at(HeaderCache& cache, const TaskId& task) {
+    std::array<char, kMaxAuthorizationSize> out{};
+    return {out.data(), cache.glance(task, out)};
   }
 
   FakeClock clock_;
@@ -60,7 +65,7 @@ TEST_F(HeaderCacheTest, WritesNothingBehindTheHeader) {
   put(cache, task_, "AgentAssertion abc");
   std::array<char, 32> out;
   out.fill('#');
-  EXPECT_EQ(cache.find(cache.key_of(task_), cache.now(), out), 18U);
+  EXPECT_EQ(cache.find(cache.key_of(task_), cache.now(), HeaderCache::Life::whole, out).size, 18U);
   EXPECT_EQ(std::string(out.data(), out.size()), "AgentAssertion abc##############");
 }
 
@@ -240,6 +245,154 @@ TEST_F(HeaderCacheTest, AWaiterTakesWhatWasSignedSinceItCameHoweverLongThatTook)
   EXPECT_EQ(reused, "slow");
 }
 
+TEST_F(HeaderCacheTest, ThreeQuartersOfMaxAgeGoByBeforeAHeaderIsOld) {
+  HeaderCache cache = make(4, 60s);
+  put(cache, task_, "header");
+  std::array<char, kMaxAuthorizationSize> out{};
+  const auto find = [&] { return cache.find(cache.key_of(task_), cache.now(), HeaderCache::Life::whole, out); };
+  clock_.advance(45s);
+  EXPECT_FALSE(find().is_old);
+  EXPECT_FALSE(find().is_due);
+  EXPECT_EQ(glance_at(cache, task_), "header");
+  clock_.advance(1ns);
+  EXPECT_TRUE(find().is_old);
+  EXPECT_TRUE(find().is_due);
+  EXPECT_EQ(find().size, 6U);
+  EXPECT_EQ(glance_at(cache, task_), "");
+}
+
+TEST_F(HeaderCacheTest, AnOldHeaderIsRenewedByOneWhileTheOthersTakeIt) {
+  HeaderCache cache = make(4, 60s);
+  put(cache, task_, "old");
+  clock_.advance(50s);
+  std::array<char, kMaxAuthorizationSize> out{};
+  const Moment moment = cache.now();
+  const auto key = cache.key_of(task_);
+  {
+    auto renewal = cache.acquire(key, moment, Freshness::reuse, moment.boot, out);
+    ASSERT_EQ(renewal.reused_size, 0U);
+    EXPECT_FALSE(renewal.timed_out);
+    EXPECT_FALSE(cache.find(key, moment, HeaderCache::Life::whole, out).is_due) << "somebody is at it";
+    for (int others = 0; others < 3; ++others) {
+      const auto other = cache.acquire(key, moment, Freshness::reuse, moment.boot, out);
+      EXPECT_EQ(std::string(out.data(), other.reused_size), "old");
+    }
+    renewal.flight.publish("new", moment);
+  }
+  EXPECT_EQ(get(cache, task_), "new");
+  clock_.advance(45s);
+  EXPECT_EQ(get(cache, task_), "new") << "its life begins with its own signature";
+}
+
+TEST_F(HeaderCacheTest, ARenewalThatFailedIsTriedAgainASecondLater) {
+  HeaderCache cache = make(4, 60s);
+  put(cache, task_, "old");
+  clock_.advance(50s);
+  std::array<char, kMaxAuthorizationSize> out{};
+  const auto key = cache.key_of(task_);
+  const auto ask = [&] {
+    const Moment moment = cache.now();
+    auto acquired = cache.acquire(key, moment, Freshness::reuse, moment.boot, out);
+    if (acquired.reused_size == 0) acquired.flight.postpone(moment);
+    return acquired.reused_size;
+  };
+  EXPECT_EQ(ask(), 0U);
+  EXPECT_EQ(ask(), 3U);
+  clock_.advance(999ms);
+  EXPECT_EQ(ask(), 3U);
+  clock_.advance(1ms);
+  EXPECT_EQ(ask(), 0U);
+  EXPECT_EQ(ask(), 3U);
+  put(cache, task_, "new");
+  clock_.advance(46s);
+  EXPECT_EQ(ask(), 0U) << "the pause was the old header's";
+}
+
+TEST_F(HeaderCacheTest, WithinASecondNothingIsRenewedAheadOfTime) {
+  HeaderCache cache = make();
+  put(cache, task_, "header");
+  clock_.advance(999ms);
+  std::array<char, kMaxAuthorizationSize> out{};
+  const Moment moment = cache.now();
+  EXPECT_EQ(cache.acquire(cache.key_of(task_), moment, Freshness::reuse, moment.boot, out).reused_size, 6U);
+}
+
+// A clock whose tick stands still until it is told: as the machine's does between two ticks.
+class CoarseClock final : public hal::Clock {
+ public:
+  WallSeconds wall() noexcept override { return fine.wall(); }
+  hal::BootTime boot() noexcept override { return (++readings, fine.boot()); }
+  std::uint64_t tick() noexcept override { return ticks; }
+  bool wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
+            hal::BootTime deadline) noexcept override {
+    return fine.wait(word, expected, deadline);
+  }
+  void wake_all(std::atomic<std::uint32_t>& word) noexcept override { fine.wake_all(word); }
+  void sleep_until(hal::BootTime moment) noexcept override { fine.sleep_until(moment); }
+
+  FakeClock fine;
+  std::uint64_t ticks = 0;
+  int readings = 0;
+};
+
+class HeaderCacheGlanceTest : public testing::Test {
+ protected:
+  void open(std::chrono::seconds max_age) { cache_.emplace(HeaderCache::create(1, max_age, clock_).value()); }
+  void put(std::string_view header) {
+    std::array<char, kMaxAuthorizationSize> out{};
+    const Moment moment = cache_->now();
+    cache_->acquire(cache_->key_of(task_), moment, Freshness::fresh, hal::kNoDeadline, out)
+        .flight.publish(header, moment);
+  }
+  std::string glance() {
+    std::array<char, kMaxAuthorizationSize> out{};
+    return {out.data(), cache_->glance(task_, out)};
+  }
+  void pass(std::chrono::nanoseconds time) {
+    clock_.fine.advance(time);
+    ++clock_.ticks;
+  }
+
+  CoarseClock clock_;
+  std::optional<HeaderCache> cache_;
+  const TaskId task_ = task_named("task-123");
+};
+
+TEST_F(HeaderCacheGlanceTest, TheClocksAreReadOnceATick) {
+  open(0s);
+  put("header");
+  for (int tick = 0; tick < 3; ++tick) {
+    pass(4ms);
+    const int before = clock_.readings;
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(glance(), "header");
+    EXPECT_EQ(clock_.readings, before + 1);
+    clock_.fine.advance(1ms);
+    EXPECT_EQ(cache_->now().boot, clock_.fine.boot()) << "what is signed has a time of its own";
+  }
+}
+
+TEST_F(HeaderCacheGlanceTest, ASecondThatIsOverIsSeenWithTheNextTick) {
+  open(0s);
+  pass(990ms);
+  put("header");
+  EXPECT_EQ(glance(), "header");
+  pass(10ms);
+  EXPECT_EQ(glance(), "");
+}
+
+TEST_F(HeaderCacheGlanceTest, AnEarlierReadingIsNotTakenForOneOfALaterTick) {
+  open(4s);
+  put("header");
+  pass(3s);
+  pass(1ns);
+  EXPECT_EQ(glance(), "") << "three quarters of its age have gone by";
+  // As a thread finds it that was held up between its tick and its reading.
+  clock_.ticks -= 2;
+  EXPECT_EQ(glance(), "") << "it reads the clocks itself";
+  clock_.ticks += 2;
+  EXPECT_EQ(glance(), "");
+}
+
 // Each header is one character repeated, of a length that goes with it: a mixture of two would show.
 TEST_F(HeaderCacheTest, ReadersNeverSeeAMixture) {
   constexpr int kRounds = 20'000;
@@ -259,7 +412,9 @@ TEST_F(HeaderCacheTest, ReadersNeverSeeAMixture) {
       std::array<char, kMaxAuthorizationSize> out{};
       for (std::size_t round = 0; !is_done.load(); ++round) {
         const std::size_t task = round % tasks.size();
-        const std::size_t size = cache.find(cache.key_of(tasks[task]), cache.now(), out);
+        const std::size_t size =
+            round % 2 == 0 ? cache.glance(tasks[task], out)
+                           : cache.find(cache.key_of(tasks[task]), cache.now(), HeaderCache::Life::whole, out).size;
         if (size == 0) continue;
         hits.fetch_add(1);
         if (!is_whole({out.data(), size}, task)) mixtures.fetch_add(1);

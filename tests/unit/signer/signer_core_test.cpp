@@ -72,11 +72,34 @@ TEST_F(SignerCoreTest, MaxAgeLetsAHeaderLiveLonger) {
   aged.max_age = 30s;
   open(aged);
   const std::string first = ask().header;
-  clock_.advance(30s);
+  clock_.advance(22s);
   EXPECT_EQ(ask().header, first);
   clock_.advance(1s);
-  EXPECT_NE(ask().header, first);
+  EXPECT_NE(ask().header, first) << "renewed ahead of time";
   EXPECT_EQ(signatures(), 2U);
+}
+
+TEST_F(SignerCoreTest, WhileTheTokenCannotSignAHeaderLivesToItsEnd) {
+  auto aged = settings();
+  aged.max_age = 30s;
+  open(aged);
+  const std::string first = ask().header;
+  token_.script().fail_always(Call::sign, failure(Status::device_fault, Layer::core, "testing"));
+  clock_.advance(25s);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(ask().header, first);
+  EXPECT_EQ(signatures(), 2U) << "tried once, and again after a second";
+  EXPECT_EQ(core_->counters().device_errors, 1U) << "and told";
+  clock_.advance(1s);
+  EXPECT_EQ(ask().header, first);
+  EXPECT_EQ(signatures(), 3U);
+  clock_.advance(4s);
+  EXPECT_EQ(ask().header, first);
+  EXPECT_EQ(ask(Freshness::fresh).status, Status::device_fault) << "who asks for a new one is not given an old one";
+  clock_.advance(1ms);
+  const Answer over = ask();
+  EXPECT_EQ(over.status, Status::device_fault);
+  EXPECT_TRUE(over.is_wiped);
+  EXPECT_EQ(core_->counters().headers_reused, 5U);
 }
 
 TEST_F(SignerCoreTest, FreshAsksTheDeviceAndFillsTheCache) {

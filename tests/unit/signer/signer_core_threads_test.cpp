@@ -24,6 +24,24 @@ TEST_F(SignerCoreTest, ManyThreadsOneSignature) {
   EXPECT_EQ(core_->counters().headers_reused, kThreads - 1);
 }
 
+TEST_F(SignerCoreTest, WhileOneThreadRenewsAheadOfTimeTheOthersDoNotWait) {
+  auto aged = settings();
+  aged.max_age = 4s;
+  open(aged);
+  const std::string first = ask().header;
+  clock_.advance(3500ms);
+  token_.hang();
+  Answer renewed;
+  std::thread thread([&] { renewed = ask(*core_, task_); });
+  clock_.await_blocked(1);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(ask(*core_, task_, 0s).header, first);
+  token_.release();
+  thread.join();
+  EXPECT_TRUE(is_valid(renewed.header, key_, {kVectorTime.value + 3}));
+  EXPECT_EQ(ask().header, renewed.header);
+  EXPECT_EQ(signatures(), 2U);
+}
+
 TEST_F(SignerCoreTest, WhenTheSigningThreadFailsAnotherTakesItsPlace) {
   constexpr std::size_t kThreads = 4;
   open();
