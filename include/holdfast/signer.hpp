@@ -102,14 +102,14 @@ struct SignerOptions {
   KeyProfile profile = KeyProfile::strict;
   VerifySignatures verify = VerifySignatures::always;
   std::string_view pin_source{};  ///< `fd:N`, `file:/PATH`, `credential:NAME`, `env:NAME`, `prompt`; empty: the URI's
-  std::string_view module_path{};   ///< explicit PKCS#11 module; empty: the URI's
-  bool share_module = false;        ///< another user of the module in this process: no module reset then
-  std::uint32_t max_tasks = 16;     ///< tasks whose headers are kept, 1 to 100,000; memory is fixed at open
+  std::string_view module_path{};  ///< explicit PKCS#11 module; empty: the URI's
+  bool share_module = false;       ///< another user of the module in this process: no module reset then
+  std::uint32_t max_tasks = 16;    ///< tasks whose headers are kept, 1 to 100,000; memory is fixed at open
   /// How old a reused header may be, 0 to 120 s; 0: same second only. From three quarters of it on, one caller signs
   /// a new one while the others go on with the old one; so does that caller if the device fails, and the next one
   /// tries a second later.
   std::chrono::seconds max_age{0};
-  std::uint16_t sessions = 4;       ///< signatures under way at once, 1 to 64
+  std::uint16_t sessions = 4;  ///< signatures under way at once, 1 to 64
   /// The process ignores SIGPIPE (`SIG_IGN`) as long as the signer lives; `invalid_argument` at open if it does not.
   /// Spares each signature the two system calls that hold the signal back. A host that changes its mind later is
   /// ended by a module that writes to a broken connection.

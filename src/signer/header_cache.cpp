@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/signer/header_cache.hpp"
 
-#include "src/signer/clock_lock.hpp"
+#include "src/signer/header_region.hpp"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -16,9 +16,6 @@
 namespace holdfast {
 namespace {
 
-using Word = std::uint64_t;
-
-constexpr std::size_t kCacheLine = 64;
 constexpr std::size_t kLargePage = std::size_t{2} << 20U;
 constexpr int kReadAttempts = 4;
 constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
@@ -28,32 +25,6 @@ constexpr std::int64_t kSameSecondNs = kNanosecondsPerSecond + 10'000'000;
 // After a renewal ahead of time that failed, for the next one.
 constexpr std::uint32_t kRenewalPauseMs = 1000;
 constexpr std::int64_t kNanosecondsPerMillisecond = 1'000'000;
-
-// The flight word of a slot: a count of flights above two bits.
-constexpr std::uint32_t kBusy = 1;
-constexpr std::uint32_t kAwaited = 2;
-constexpr std::uint32_t kNextFlight = 4;
-
-// An index entry: 0 for none, else the slot's number plus one below a tag from the hash.
-constexpr unsigned kTagShift = 17;
-constexpr std::uint32_t kPlaceMask = (1U << kTagShift) - 1;
-constexpr std::uint32_t kNoPlace = UINT32_MAX;
-static_assert(100'000 + 1 <= kPlaceMask, "max_tasks fits an index entry");
-
-constexpr std::size_t words_of(std::size_t bytes) noexcept { return (bytes + sizeof(Word) - 1) / sizeof(Word); }
-constexpr std::size_t kHeaderWords = words_of(kMaxAuthorizationSize);
-
-std::uint32_t tag_of(std::uint64_t hash) noexcept {
-  return static_cast<std::uint32_t>(hash >> (64 - 15)) << kTagShift;
-}
-
-// Multiplies to 128 bits and folds: mixes as wyhash does, which is plenty for keys an attacker cannot see the seed
-// of.
-std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
-  __extension__ using Wide = unsigned __int128;
-  const Wide product = static_cast<Wide>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
-}
 
 // Whole words at once; the last one reaches back over the one before, so that no text but a tiny one ends in bytes.
 void copy_out(const std::atomic<Word>* words, std::span<char> out) noexcept {
@@ -102,71 +73,6 @@ Error no_memory(const char* doing) noexcept {
 }
 
 }  // namespace
-
-// One task's place. Words of a header are written by the owner of the slot's flight only, the id by an owner that
-// holds the lock as well; everybody reads.
-//
-// The sequence lock has no fences, which ThreadSanitizer cannot see: the writer makes the number odd, stores words
-// with release and the even number with release; a reader that loads with acquire a word of a later writer also sees
-// that writer's odd number, and drops what it read.
-struct alignas(kCacheLine) HeaderCache::Slot {
-  std::atomic<std::uint32_t> sequence{0};
-  std::atomic<std::uint32_t> flight{0};
-  std::uint32_t older = kNoPlace;  // the order of signing; with the lock
-  std::uint32_t newer = kNoPlace;
-  std::atomic<Word> epoch{0};  // 0: no header
-  std::atomic<std::int64_t> wall{0};
-  std::atomic<std::int64_t> boot{0};
-  std::atomic<std::uint32_t> renewal_ms{0};  // not before this age is it renewed ahead of time
-  std::atomic<std::uint16_t> task_size{0};
-  std::atomic<std::uint16_t> header_size{0};
-  // The id and, in the next word, the header: what is read lies together.
-  std::array<std::atomic<Word>, Key::kWords + kHeaderWords> text{};
-
-  // Brackets what a writer stores.
-  class Writing {
-   public:
-    explicit Writing(Slot& slot) noexcept : slot_(slot), even_(slot.sequence.load(std::memory_order_relaxed)) {
-      slot_.sequence.store(even_ + 1, std::memory_order_relaxed);
-    }
-    Writing(const Writing&) = delete;
-    Writing& operator=(const Writing&) = delete;
-    ~Writing() { slot_.sequence.store(even_ + 2, std::memory_order_release); }
-
-   private:
-    Slot& slot_;
-    std::uint32_t even_;
-  };
-
-  [[nodiscard]] bool is_of(const Key& key) const noexcept {
-    if (task_size.load(std::memory_order_acquire) != key.size) return false;
-    for (std::size_t i = 0; i < key.words(); ++i) {
-      if (text[i].load(std::memory_order_acquire) != key.text[i]) return false;
-    }
-    return true;
-  }
-};
-
-struct HeaderCache::Region {
-  // Read by every call, written once a tick.
-  alignas(kCacheLine) std::atomic<Word> epoch{1};
-  std::atomic<std::int64_t> newest_wall{INT64_MIN};
-  std::atomic<std::uint64_t> tick{0};      // in which the clocks were read last, and
-  std::atomic<std::int64_t> tick_boot{0};  // what the one said; the other's is `newest_wall`
-  std::atomic<bool> is_noting{false};      // a thread writes these two
-  std::array<std::uint64_t, 2> seed{};
-  std::int64_t max_age = 0;   // seconds
-  std::int64_t young_ns = 0;  // up to this age a header needs no renewal
-  std::uint32_t max_tasks = 0;
-  std::uint32_t index_mask = 0;
-  std::atomic<std::uint32_t>* index = nullptr;
-  Slot* slots = nullptr;
-  // Written by every miss, with the lock.
-  alignas(kCacheLine) ClockLock lock;
-  std::uint32_t used = 0;  // slots made so far
-  std::uint32_t oldest = kNoPlace;
-  std::uint32_t newest = kNoPlace;
-};
 
 Result<HeaderCache> HeaderCache::create(std::uint32_t max_tasks, std::chrono::seconds max_age,
                                         hal::Clock& clock) noexcept {
@@ -358,105 +264,6 @@ HeaderCache::Acquired HeaderCache::acquire(const Key& key, const Moment& moment,
     }
     timed_out = !await(*claimed.slot, claimed.ticket, deadline);
   }
-}
-
-HeaderCache::Claim HeaderCache::claim(const Key& key) noexcept {
-  // No deadline: nothing done under the lock waits for anything.
-  (void)region_->lock.take(*clock_, hal::kNoDeadline);
-  Slot* slot = locate(key);
-  const bool is_known = slot != nullptr;
-  if (!is_known) slot = take_slot();
-  Claim claimed{.slot = slot};
-  if (slot != nullptr) {
-    // Only a flight's owner changes the word without the lock, and it makes it idle.
-    std::uint32_t word = slot->flight.load(std::memory_order_acquire);
-    claimed.is_owner = (word & kBusy) == 0;
-    claimed.ticket = word;
-    const auto place = static_cast<std::uint32_t>(slot - region_->slots);
-    if (claimed.is_owner) {
-      slot->flight.store(word | kBusy, std::memory_order_relaxed);
-      if (is_known) remove_from_order(place);
-      append_to_order(place);
-    }
-    if (!is_known) {
-      const Slot::Writing writing(*slot);
-      slot->epoch.store(0, std::memory_order_release);
-      slot->task_size.store(static_cast<std::uint16_t>(key.size), std::memory_order_release);
-      for (std::size_t i = 0; i < key.words(); ++i) slot->text[i].store(key.text[i], std::memory_order_release);
-    }
-    if (!is_known) insert_into_index(key, place);
-  }
-  region_->lock.release(*clock_);
-  return claimed;
-}
-
-HeaderCache::Slot* HeaderCache::locate(const Key& key) noexcept {
-  const std::uint32_t tag = tag_of(key.hash);
-  for (auto at = static_cast<std::uint32_t>(key.hash);; ++at) {
-    const std::uint32_t entry = region_->index[at & region_->index_mask].load(std::memory_order_relaxed);
-    if (entry == 0) return nullptr;  // the index has twice as many entries as slots
-    Slot& slot = region_->slots[(entry & kPlaceMask) - 1];
-    if ((entry & ~kPlaceMask) == tag && slot.is_of(key)) return &slot;
-  }
-}
-
-// A slot that is of no task: an unused one, or that of the least recently signed task that nobody is signing for.
-HeaderCache::Slot* HeaderCache::take_slot() noexcept {
-  if (region_->used < region_->max_tasks) return new (region_->slots + region_->used++) Slot;
-  for (std::uint32_t place = region_->oldest; place != kNoPlace; place = region_->slots[place].newer) {
-    if ((region_->slots[place].flight.load(std::memory_order_acquire) & kBusy) != 0) continue;
-    remove_from_index(place);
-    remove_from_order(place);
-    return region_->slots + place;
-  }
-  return nullptr;
-}
-
-std::uint64_t HeaderCache::hash_of(std::uint32_t place) const noexcept {
-  const Slot& slot = region_->slots[place];
-  const std::uint32_t size = slot.task_size.load(std::memory_order_relaxed);
-  std::uint64_t hash = region_->seed[0] ^ size;
-  for (std::size_t i = 0; i < words_of(size); ++i) {
-    hash = mix(hash ^ slot.text[i].load(std::memory_order_relaxed), region_->seed[1]);
-  }
-  return hash;
-}
-
-void HeaderCache::insert_into_index(const Key& key, std::uint32_t place) noexcept {
-  auto at = static_cast<std::uint32_t>(key.hash) & region_->index_mask;
-  while (region_->index[at].load(std::memory_order_relaxed) != 0) at = (at + 1) & region_->index_mask;
-  region_->index[at].store(tag_of(key.hash) | (place + 1), std::memory_order_release);
-}
-
-// Entries behind the gap move up, so that a chain never has a hole (Knuth, TAOCP 6.4 R). A reader may meanwhile miss
-// an entry; it then asks under the lock.
-void HeaderCache::remove_from_index(std::uint32_t place) noexcept {
-  const std::uint32_t mask = region_->index_mask;
-  auto gap = static_cast<std::uint32_t>(hash_of(place)) & mask;
-  while ((region_->index[gap].load(std::memory_order_relaxed) & kPlaceMask) != place + 1) gap = (gap + 1) & mask;
-  for (std::uint32_t at = (gap + 1) & mask;; at = (at + 1) & mask) {
-    const std::uint32_t entry = region_->index[at].load(std::memory_order_relaxed);
-    if (entry == 0) break;
-    const auto home = static_cast<std::uint32_t>(hash_of((entry & kPlaceMask) - 1));
-    if (((at - home) & mask) < ((at - gap) & mask)) continue;
-    region_->index[gap].store(entry, std::memory_order_release);
-    gap = at;
-  }
-  region_->index[gap].store(0, std::memory_order_release);
-}
-
-void HeaderCache::append_to_order(std::uint32_t place) noexcept {
-  Slot& slot = region_->slots[place];
-  slot.older = region_->newest;
-  slot.newer = kNoPlace;
-  (region_->newest == kNoPlace ? region_->oldest : region_->slots[region_->newest].newer) = place;
-  region_->newest = place;
-}
-
-void HeaderCache::remove_from_order(std::uint32_t place) noexcept {
-  const Slot& slot = region_->slots[place];
-  (slot.older == kNoPlace ? region_->oldest : region_->slots[slot.older].newer) = slot.newer;
-  (slot.newer == kNoPlace ? region_->newest : region_->slots[slot.newer].older) = slot.older;
 }
 
 bool HeaderCache::await(Slot& slot, std::uint32_t ticket, hal::BootTime deadline) noexcept {
