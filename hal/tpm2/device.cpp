@@ -119,7 +119,7 @@ void Device::close() noexcept {
     if (connection_.is_usable()) flush_strays();
     connection_.close();
   }
-  salt_.reset();
+  forget_salt();
   auth_.wipe();
   owner_.forget_auth_value();
 }
@@ -321,7 +321,7 @@ Result<FoundKey*> Device::use(KeyHandle handle, BootTime deadline) noexcept {
   if (key.object.handle != 0) return &key;
   unload_keys();
   if (!root_.is_there() || root_.object().name != key.root_name) {
-    salt_.reset();
+    forget_salt();
     HOLDFAST_TRY(root_.resolve(key.file->parent, key.root_name, deadline));
   }
   auto loaded = load_key(connection_, root_.object(), key.file->key, deadline);
@@ -368,13 +368,21 @@ void Device::release_root() noexcept {
   if (auth_.empty()) root_.release();
 }
 
+// Its memory is kept for the next one: a host that has locked itself down may get no other page locked.
+void Device::forget_salt() noexcept {
+  if (!salt_) return;
+  salt_->secret.wipe();
+  salt_room_ = std::move(salt_->secret);
+  salt_.reset();
+}
+
 Result<const Salt*> Device::salt() noexcept {
   if (!salt_) {
     const auto point = root_.object().public_area.point();
     if (!point) {
       return failure(Status::device_fault, Layer::tpm2, "reading the storage root").about("it has no point");
     }
-    salt_ = HOLDFAST_TRY(Salt::make(*point));
+    salt_ = HOLDFAST_TRY(Salt::make(*point, "SECRET", &salt_room_));
   }
   return &*salt_;
 }

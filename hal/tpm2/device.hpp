@@ -165,6 +165,7 @@ class Device : public KeyDevice {
   [[nodiscard]] Error judge_use(KeyHandle handle, const FoundKey& key, const Error& error,
                                 const char* doing) noexcept;
   void flush_strays() noexcept;
+  void forget_salt() noexcept;
 
   const DeviceAccess access_;
   Clock& clock_;
@@ -177,6 +178,7 @@ class Device : public KeyDevice {
   Owner owner_{connection_};
   StorageRoot root_{connection_, owner_};
   std::optional<Salt> salt_;
+  SecretBytes salt_room_;
   // What we had in the TPM when the connection broke: one key, the root and the attestation or endorsement key at
   // most.
   std::array<LoadedObject, 3> strays_;

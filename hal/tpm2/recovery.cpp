@@ -42,7 +42,7 @@ Result<void> Device::reset(BootTime deadline) noexcept {
     drop_all_keys();
     root_.release();
     if (!connection_.is_usable()) forget_objects();
-    salt_.reset();
+    forget_salt();
     auto done = connect(deadline);
     if (done) flush_strays();
     if (done || done.status() != Status::token_not_found) return done;
@@ -70,7 +70,7 @@ void Device::forget_objects() noexcept {
   }
   if (root_.is_there() && !root_.is_persistent()) stray(root_.object());
   root_.forget();
-  salt_.reset();
+  forget_salt();
 }
 
 void Device::stray(const LoadedObject& object) noexcept {

@@ -88,7 +88,7 @@ class Scalar {
 
 }  // namespace
 
-Result<Salt> Salt::make(const PublicKey& point, std::string_view label) noexcept {
+Result<Salt> Salt::make(const PublicKey& point, std::string_view label, SecretBytes* room) noexcept {
   if (point.scheme() != Scheme::es256) return failure(Status::invalid_argument, Layer::tpm2, kMaking);
   const auto root_x = point.bytes().subspan(1, kCoordinate);
   Point root;
@@ -118,7 +118,11 @@ Result<Salt> Salt::make(const PublicKey& point, std::string_view label) noexcept
   x.write(z);
 
   Salt salt;
-  salt.secret = HOLDFAST_TRY(SecretBytes::allocate(kSha256Size));
+  if (room != nullptr && room->capacity() >= kSha256Size) {
+    salt.secret = std::move(*room);
+  } else {
+    salt.secret = HOLDFAST_TRY(SecretBytes::allocate(kSha256Size));
+  }
   Digest secret = kdf_e(z, label, ours_x, root_x);
   std::ranges::copy(secret, salt.secret.storage({}).begin());
   salt.secret.set_size(secret.size());

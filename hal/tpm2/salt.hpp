@@ -22,7 +22,9 @@ struct Salt {
 
   /// To the root's `point`, a P-256 point. `label` is what the secret is for: "SECRET" for a session, "DUPLICATE" for
   /// a key to be imported (Part 1 annex C.6.3). `invalid_argument` if it is not on the curve. Allocates and frees.
-  [[nodiscard]] static Result<Salt> make(const PublicKey& point, std::string_view label = "SECRET") noexcept;
+  /// `room`, if there is one and it is large enough, becomes the secret's memory, once nothing can fail any more.
+  [[nodiscard]] static Result<Salt> make(const PublicKey& point, std::string_view label = "SECRET",
+                                         SecretBytes* room = nullptr) noexcept;
 };
 
 }  // namespace holdfast::hal::tpm2

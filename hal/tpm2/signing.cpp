@@ -104,7 +104,7 @@ Result<Signature> Device::sign_once(FoundKey& key, bool with_auth, std::span<con
   if (with_auth) {
     // The root stays in the TPM between signatures; the session does not: it begins here and ends with the signature.
     if (!root_.is_there()) {
-      salt_.reset();
+      forget_salt();
       HOLDFAST_TRY(root_.resolve(key.file ? key.file->parent : 0, key.root_name, deadline));
     }
     const Salt* root_salt = HOLDFAST_TRY(salt());

@@ -8,6 +8,7 @@
 #include <tss2/tss2_tcti.h>
 #include <tss2/tss2_tctildr.h>
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -90,6 +91,23 @@ Result<Choice> choose(std::string_view tcti) noexcept {
   return choice;
 }
 
+// A TCTI that connected stays loaded: a host that has locked itself down connects anew after a failure, and can read
+// or map no library then. The loader keeps its handle to itself, so the library is sought among those that are there,
+// by the names under which tss2-tctildr looks for it.
+void keep_loaded(std::string_view name) noexcept {
+  for (const std::string_view suffix : {".so.0", ".so"}) {
+    FixedText<kMaxText> library{name.starts_with('/') ? "" : "libtss2-tcti-"};
+    library.append(name);
+    if (!name.starts_with('/')) library.append(suffix);
+    char terminated[kMaxText + 1]{};
+    library.view().copy(terminated, kMaxText);
+    if (void* there = dlopen(terminated, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE); there != nullptr) {
+      dlclose(there);
+      return;
+    }
+  }
+}
+
 }  // namespace
 
 Result<Transport> Transport::open(std::string_view tcti) noexcept {
@@ -114,6 +132,7 @@ Result<Transport> Transport::open(std::string_view tcti) noexcept {
     error.hint = "check tcti= and that the TPM, simulator or resource manager it names is running";
     return error;
   }
+  keep_loaded(choice.name);
   return transport;
 }
 

@@ -24,8 +24,8 @@ inline constexpr std::size_t kMaxMessageSize = 4096;  ///< bytes of a command or
 class Transport {
  public:
   Transport() noexcept = default;
-  /// Loads the TCTI and connects. `invalid_uri` for a name that is not taken; `token_not_found` if no TPM is there,
-  /// `permission_denied` with the group that helps. Allocates.
+  /// Loads the TCTI, which is not unloaded again, and connects. `invalid_uri` for a name that is not taken;
+  /// `token_not_found` if no TPM is there, `permission_denied` with the group that helps. Allocates.
   [[nodiscard]] static Result<Transport> open(std::string_view tcti) noexcept;
 
   Transport(Transport&& other) noexcept : context_(std::exchange(other.context_, nullptr)) {}

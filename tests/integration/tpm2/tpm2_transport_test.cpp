@@ -38,6 +38,14 @@ class Tpm2Transport : public OnTpm {
   hal::KeyHandle handle_;
 };
 
+// A host that has locked itself down could not load it again: tests/cli/transcripts/12-traced-host-tpm.txt is one.
+TEST_F(Tpm2Transport, ATctiThatConnectedStaysLoaded) {
+  const auto find_library = [] { return dlopen("libtss2-tcti-swtpm.so.0", RTLD_NOW | RTLD_NOLOAD); };
+  ASSERT_EQ(find_library(), nullptr) << "here before anybody used it";
+  open(tpm_->file_uri("agent"), DeviceAccess::browse).reset();
+  EXPECT_NE(find_library(), nullptr);
+}
+
 TEST_F(Tpm2Transport, OneCommandASignatureAndTwoWithAnAuthValue) {
   {
     const DevicePtr device = device_with_key("plain");

@@ -38,6 +38,24 @@ TEST(Salt, IsAnotherEachTime) {
   EXPECT_FALSE(std::ranges::equal(first->secret.reveal({}), second->secret.reveal({})));
 }
 
+// A host that has locked itself down may get no other page locked.
+TEST(Salt, TakesTheMemoryOfTheOneBefore) {
+  auto first = Salt::make(base_point());
+  ASSERT_TRUE(first);
+  const auto* page = first->secret.reveal({}).data();
+  SecretBytes none;
+  const auto refused =
+      Salt::make(*PublicKey::from_bytes(Scheme::ed25519, std::array<std::byte, 32>{}), "SECRET", &first->secret);
+  EXPECT_FALSE(refused);
+  EXPECT_EQ(first->secret.reveal({}).data(), page) << "not by one that failed";
+  const auto second = Salt::make(base_point(), "SECRET", &first->secret);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->secret.reveal({}).data(), page);
+  EXPECT_EQ(second->secret.size(), 32U);
+  EXPECT_EQ(first->secret.capacity(), 0U);
+  EXPECT_TRUE(Salt::make(base_point(), "SECRET", &none)) << "one that owns nothing";
+}
+
 TEST(Salt, APointBesideTheCurveIsRefused) {
   auto bytes = kBasePoint;
   bytes[64] ^= 1;
