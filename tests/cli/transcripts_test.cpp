@@ -69,7 +69,9 @@ TEST_P(Transcripts, Holds) {
   Stage stage;
   const std::string missing = stage.set_up(transcript.needs);
   if (!missing.empty()) {
-    if (is_required(missing)) FAIL() << missing << " is missing, and HOLDFAST_REQUIRE lists it";
+    // What a build cannot have, nobody can install.
+    if (is_required(missing) && missing != "unsanitized")
+      FAIL() << missing << " is missing, and HOLDFAST_REQUIRE lists it";
     GTEST_SKIP() << missing;
   }
   for (const Step& step : transcript.steps) {

@@ -13,7 +13,7 @@
 //   descriptors     how many are open: "descriptors N"
 //
 // The order is the point: (1) the registrar's process is forked while there is no secret in memory, (2) the session
-// opens the token and reads the PIN, (3) the sandbox closes, (4) lines are served.
+// opens the token, reads the PIN and registers its first task, (3) the sandbox closes, (4) lines are served.
 //
 // --self-test tries, once locked down, what must be refused, and ends; --provoke asks for another program, and dies.
 #include "sandbox.hpp"
@@ -228,6 +228,9 @@ int run(Invocation& invocation) {
                                                .task = {.origins = {invocation.origin}},
                                                .task_source = &*registrar});
   if (!session) return tell(session.error());
+  // The first signature while all is within reach: a TPM judges a key's auth value no earlier, and what it refuses is
+  // kept in a record on disk. Without an authority the task comes later.
+  if (const auto registered = session->register_task(); !registered) tell(registered.error());
 
   if (!close_sandbox(invocation.sandbox)) return 1;
   if (invocation.is_self_test) return test_sandbox() ? 0 : 1;
