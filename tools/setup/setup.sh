@@ -16,7 +16,7 @@ packages_to_package="dpkg-dev git python3 rpm xz-utils"
 packages_to_coverage="gcovr"
 packages_to_analyse="cppcheck"
 packages_to_secrets="valgrind"
-packages_to_test_all="clang clang-tidy libclang-rt-14-dev doxygen $packages_to_package abigail-tools cpio lintian
+packages_to_test_all="golang-go clang clang-tidy libclang-rt-14-dev doxygen $packages_to_package abigail-tools cpio lintian
   node-spdx-expression-parse python3-jsonschema"
 
 say() { printf '%s\n' "$*"; }
