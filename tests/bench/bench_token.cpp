@@ -17,22 +17,37 @@ BenchToken::BenchToken(std::string module_path) : module_path_(std::move(module_
   if (mkdir((folder_.path() + "/tokens").c_str(), 0700) != 0) throw std::runtime_error("no token folder");
   setenv("SOFTHSM2_CONF", folder_.file("softhsm2.conf").c_str(), 1);
   pin_source_ = "file:" + folder_.write("pin", kPin);
+  init_token(kLabel);
+  for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) {
+    public_keys_.emplace(scheme, make_key(kLabel, scheme));
+  }
+}
+
+PublicKey BenchToken::add_token(const std::string& label, Scheme scheme) {
+  init_token(label);
+  return make_key(label, scheme);
+}
+
+void BenchToken::init_token(const std::string& label) {
   hal::TokenInitOptions init;
   const std::string any = "pkcs11:?module-path=" + module_path_;
   init.uri = any;
-  init.label = "bench";
+  init.label = label;
   init.so_pin = init.user_pin = require(hal::PinSource::parse(pin_source_));
   const hal::Backend* backend = require(hal::backend_for(any));
   require(backend->init_token(init));
-  for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) make_key(scheme);
 }
 
 std::string BenchToken::uri(Scheme scheme, const std::string& module_path) const {
-  return "pkcs11:token=bench;object=" + std::string(scheme_name(scheme)) + "?module-path=" + module_path;
+  return uri_on(kLabel, scheme, module_path);
 }
 
-void BenchToken::make_key(Scheme scheme) {
-  const std::string key_uri = uri(scheme, module_path_);
+std::string BenchToken::uri_on(const std::string& label, Scheme scheme, const std::string& module_path) {
+  return "pkcs11:token=" + label + ";object=" + std::string(scheme_name(scheme)) + "?module-path=" + module_path;
+}
+
+PublicKey BenchToken::make_key(const std::string& label, Scheme scheme) {
+  const std::string key_uri = uri_on(label, scheme, module_path_);
   hal::DeviceOptions options;
   options.uri = key_uri;
   options.access = hal::DeviceAccess::provision;
@@ -45,7 +60,7 @@ void BenchToken::make_key(Scheme scheme) {
   spec.id = id;
   const hal::MadeKey made = require(device->key_generator()->generate(spec, hal::kNoDeadline));
   if (!made.description.public_key) throw std::runtime_error("the token shows no public half");
-  public_keys_.emplace(scheme, *made.description.public_key);
+  return *made.description.public_key;
 }
 
 }  // namespace holdfast::bench

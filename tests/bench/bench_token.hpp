@@ -15,11 +15,14 @@ namespace holdfast::bench {
 class BenchToken {
  public:
   static constexpr const char* kPin = "1234";
+  static constexpr const char* kLabel = "bench";
 
   explicit BenchToken(std::string module_path);
 
   /// Of a key; through `module_path`, which stands in front of the token's module or is it.
   [[nodiscard]] std::string uri(Scheme scheme, const std::string& module_path) const;
+  /// Another token of the same module with one key, labelled as above; its public half.
+  PublicKey add_token(const std::string& label, Scheme scheme);
   /// The key's CKA_ID in hex.
   [[nodiscard]] static const char* id(Scheme scheme) { return scheme == Scheme::ed25519 ? "01" : "02"; }
   [[nodiscard]] const PublicKey& public_key(Scheme scheme) const { return public_keys_.at(scheme); }
@@ -28,7 +31,9 @@ class BenchToken {
   [[nodiscard]] const test::TemporaryFolder& folder() const { return folder_; }
 
  private:
-  void make_key(Scheme scheme);
+  void init_token(const std::string& label);
+  PublicKey make_key(const std::string& label, Scheme scheme);
+  [[nodiscard]] static std::string uri_on(const std::string& label, Scheme scheme, const std::string& module_path);
 
   test::TemporaryFolder folder_;
   std::string module_path_;

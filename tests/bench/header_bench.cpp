@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a header costs above the token's own call: ratios within one run, on a throwaway SoftHSM token.
+// What a fresh header costs above the token's own call: ratios within one run, on a throwaway SoftHSM token.
 //   header_bench MODULE ROUNDS SHIM TIMED_MODULE
 // The modules in front of MODULE serve a pass of their own each: SHIM counts heap calls in our frames, TIMED_MODULE
 // measures the time in them.
@@ -7,6 +7,7 @@
 
 #include "hal/pipe_shield.hpp"
 #include "src/verification/signature.hpp"
+#include "tests/bench/bench.hpp"
 #include "tests/bench/bench_token.hpp"
 #include "tests/bench/heap_calls.hpp"
 #include "tests/bench/raw_token.hpp"
@@ -29,7 +30,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kTimeout = 10s;
-constexpr std::size_t kReusedBlock = 4000;
+constexpr std::uint16_t kMostThreads = 8;
+constexpr std::array kThreads{1U, 2U, 4U, 8U};
 constexpr auto kFirstOnly = VerifySignatures::after_open_and_recovery;
 
 struct SignerSetting {
@@ -44,6 +46,7 @@ Signer open_signer(const BenchToken& token, Scheme scheme, const std::string& mo
   options.key_uri = uri;
   options.pin_source = token.pin_source();
   options.verify = set.verify;
+  options.sessions = kMostThreads;
   options.sigpipe_is_ignored = set.sigpipe_is_ignored;
   return require(Signer::open(options));
 }
@@ -87,7 +90,6 @@ void measure(const BenchToken& token, Scheme scheme, std::size_t rounds) {
   const auto fresh_unverified = [&](std::size_t n) { make_headers(unverified, Freshness::fresh, n); };
   const auto fresh_unshielded = [&](std::size_t n) { make_headers(unshielded, Freshness::fresh, n); };
   const auto fresh = [&](std::size_t n) { make_headers(signer, Freshness::fresh, n); };
-  const auto reused = [&](std::size_t n) { make_headers(signer, Freshness::reuse, n); };
   const auto timed = [](const std::function<void(std::size_t)>& body) {
     return [body](std::size_t n) { return time_once(n, body); };
   };
@@ -106,28 +108,38 @@ void measure(const BenchToken& token, Scheme scheme, std::size_t rounds) {
                        {"fresh unshielded", timed(fresh_unshielded)},
                        {"shield", timed(shield)}},
                       rounds * 20);
-  const std::size_t block = scheme == Scheme::ed25519 ? 200 : 400;
-  const Rounds blocks({{"reused", timed(reused), kReusedBlock},
-                       {"raw x1", on_threads(1, raw_calls_on_a_thread), block},
-                       {"raw x2", on_threads(2, raw_calls_on_a_thread), block},
-                       {"fresh x1", on_threads(1, fresh), block},
-                       {"fresh x2", on_threads(2, fresh), block},
-                       {"reused x1", on_threads(1, reused), 200 * kReusedBlock},
-                       {"reused x2", on_threads(2, reused), 200 * kReusedBlock}},
-                      std::max<std::size_t>(rounds / 4, 10));
-
-  std::printf("\n### %s on SoftHSM, %zu rounds\n\n", scheme == Scheme::ed25519 ? "Ed25519" : "ES256", rounds);
-  print_head();
+  const std::string name = scheme == Scheme::ed25519 ? "Ed25519" : "ES256";
+  begin_table(name + " on SoftHSM, " + std::to_string(rounds) + " rounds");
   print("raw C_SignInit + C_Sign", single.time("raw"), "ns (this machine, this minute)");
   print("the SIGPIPE shield alone, two system calls", single.time("shield"), "ns");
   print("fresh header, verification left out, / raw call", single.ratio("fresh unverified", "raw"), "×");
   print("the same, where the host ignores SIGPIPE", single.ratio("fresh unshielded", "raw"), "×");
   print("whole fresh header / raw call", single.ratio("fresh", "raw"), "×");
   print("raw call and verification / raw call", single.ratio("raw and verify", "raw"), "×");
-  print("reused header", blocks.time("reused"), "ns");
-  print("two threads, raw calls: speed-up", blocks.ratio("raw x1", "raw x2"), "×");
-  print("two threads, fresh headers: speed-up", blocks.ratio("fresh x1", "fresh x2"), "×");
-  print("two threads, reused headers: speed-up", blocks.ratio("reused x1", "reused x2"), "×");
+  print("verification", single.difference("raw and verify", {"raw"}), "ns");
+  print("whole fresh header", single.time("fresh"), "ns (this machine, this minute)");
+  for (const char* which : {"raw", "fresh unverified", "fresh"})
+    keep_distribution(which, single.samples(which), "ns");
+
+  std::vector<Case> shared;
+  const std::size_t block = scheme == Scheme::ed25519 ? 200 : 400;
+  for (const unsigned threads : kThreads) {
+    const std::string on = " x" + std::to_string(threads);
+    shared.push_back({"raw" + on, on_threads(threads, raw_calls_on_a_thread), block});
+    shared.push_back({"fresh" + on, on_threads(threads, fresh_unverified), block});
+    shared.push_back({"whole" + on, on_threads(threads, fresh), block});
+  }
+  const Rounds scaling(std::move(shared), std::max<std::size_t>(rounds / 4, 10));
+  begin_table(name + " on SoftHSM, threads against one, " + std::to_string(rounds) + " rounds");
+  for (const unsigned threads : kThreads) {
+    if (threads == 1) continue;
+    const std::string on = " x" + std::to_string(threads);
+    const std::string text = std::to_string(threads) + " threads, ";
+    print(text + "raw calls: speed-up", scaling.ratio("raw x1", "raw" + on), "×");
+    print(text + "fresh headers, verification left out: speed-up", scaling.ratio("fresh x1", "fresh" + on), "×");
+    print(text + "whole fresh headers: speed-up", scaling.ratio("whole x1", "whole" + on), "×");
+    print(text + "fresh header, verification left out, / raw call", scaling.ratio("fresh" + on, "raw" + on), "×");
+  }
 }
 
 /// Our share is a microsecond, and the token's own time varies by more: it is measured within each header.
@@ -171,8 +183,13 @@ void count_heap_calls(const BenchToken& token, Scheme scheme, const std::string&
   const double ours = count(Freshness::fresh);
   const double reused = count(Freshness::reuse);
   leave_out_calls_while(nullptr);
-  std::printf("| %s | %g | %g | %g |\n", scheme == Scheme::ed25519 ? "Ed25519" : "ES256", ours, reused, all - ours);
+  const std::string name = scheme == Scheme::ed25519 ? "Ed25519" : "ES256";
+  print_count(name + ", fresh, in our frames", ours, "");
+  print_count(name + ", reused", reused, "");
+  print_count(name + ", fresh, inside the module", all - ours, "");
 }
+
+}  // namespace
 
 int run(int argc, char** argv) {
   if (argc != 5) {
@@ -184,25 +201,12 @@ int run(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);  // for the signers that are told so; the others hold it back all the same
   for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) measure(token, scheme, rounds);
 
-  std::puts("\n### Our share: a fresh header, less the token's calls in it and without verification\n");
-  print_head();
+  begin_table("Our share: a fresh header, less the token's calls in it and without verification");
   for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) measure_share(token, scheme, argv[4], rounds * 20);
 
-  std::puts(
-      "\n### Heap calls per header\n\n| scheme | fresh, in our frames | reused | fresh, inside the module |\n"
-      "| --- | --- | --- | --- |");
+  begin_table("Heap calls per header");
   for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) count_heap_calls(token, scheme, argv[3]);
   return 0;
 }
 
-}  // namespace
 }  // namespace holdfast::bench
-
-int main(int argc, char** argv) {
-  try {
-    return holdfast::bench::run(argc, argv);
-  } catch (const std::exception& failed) {
-    std::fprintf(stderr, "header_bench: %s\n", failed.what());
-    return 1;
-  }
-}

@@ -4,6 +4,7 @@
 //   process_bench MODULE ROUNDS HOLDFAST MINIMAL_SIGN
 #include "holdfast/identity.hpp"
 
+#include "tests/bench/bench.hpp"
 #include "tests/bench/bench_token.hpp"
 #include "tests/bench/required.hpp"
 #include "tests/bench/rounds.hpp"
@@ -83,13 +84,14 @@ void measure(const BenchToken& token, Scheme scheme, std::size_t rounds, const c
   };
   const Rounds all({{"holdfast", timed(ours)}, {"minimal", timed(least)}, {"pkcs11-tool", timed(tool)}}, rounds);
 
-  std::printf("\n### %s on SoftHSM, one header or signature a process, %zu rounds\n\n",
-              is_ed25519 ? "Ed25519" : "ES256", rounds);
-  print_head();
+  begin_table(std::string(is_ed25519 ? "Ed25519" : "ES256") + " on SoftHSM, one header or signature a process, " +
+              std::to_string(rounds) + " rounds");
   print("a minimal C program: load, log in, find, sign", all.time("minimal"), "ns (this machine, this minute)");
   print("holdfast header --task / minimal", all.ratio("holdfast", "minimal"), "×");
   print("pkcs11-tool --sign / minimal", all.ratio("pkcs11-tool", "minimal"), "×");
 }
+
+}  // namespace
 
 int run(int argc, char** argv) {
   if (argc != 5) {
@@ -102,14 +104,4 @@ int run(int argc, char** argv) {
   return 0;
 }
 
-}  // namespace
 }  // namespace holdfast::bench
-
-int main(int argc, char** argv) {
-  try {
-    return holdfast::bench::run(argc, argv);
-  } catch (const std::exception& failed) {
-    std::fprintf(stderr, "process_bench: %s\n", failed.what());
-    return 1;
-  }
-}

@@ -6,6 +6,7 @@
 #include "holdfast/verifier.hpp"
 
 #include "hal/registry.hpp"
+#include "tests/bench/bench.hpp"
 #include "tests/support/softhsm.hpp"
 #include "tests/support/swtpm.hpp"
 
@@ -166,7 +167,10 @@ void make_key(const std::string& uri, Scheme scheme, std::string_view label) {
   if (!made) throw std::runtime_error(told(made.error()));
 }
 
-int run(int breakages) {
+}  // namespace
+
+int run(int argc, char** argv) {
+  const int breakages = argc > 1 ? std::max(1, std::atoi(argv[1])) : 100;
   std::puts(
       "| part | breakages | own cost, median / max (ms) | return to first good header, median / p99 / max (ms) | "
       "within the bound | calls ended by their deadline | lateness, p99 / max (ms) | resets / recoveries |\n"
@@ -195,14 +199,4 @@ int run(int breakages) {
   return 0;
 }
 
-}  // namespace
 }  // namespace holdfast::bench
-
-int main(int argc, char** argv) {
-  try {
-    return holdfast::bench::run(argc > 1 ? std::max(std::atoi(argv[1]), 1) : 100);
-  } catch (const std::exception& failed) {
-    std::fprintf(stderr, "recovery_bench: %s\n", failed.what());
-    return 1;
-  }
-}

@@ -35,8 +35,10 @@ class Rounds {
   /// `total` less the sum of `parts`, round by round.
   [[nodiscard]] Estimate difference(const std::string& total, const std::vector<std::string>& parts) const;
 
- private:
+  /// Of one case, in the order of the rounds.
   [[nodiscard]] const std::vector<double>& samples(const std::string& name) const;
+
+ private:
   std::vector<Case> cases_;
   std::vector<std::vector<double>> samples_;
 };

@@ -3,8 +3,10 @@
 // of its own, in turns.
 //   tpm_peers_bench [ROUNDS]
 #include "hal/registry.hpp"
+#include "tests/bench/bench.hpp"
 #include "tests/bench/peers/peer.hpp"
 #include "tests/bench/rounds.hpp"
+#include "tests/bench/table.hpp"
 #include "tests/support/swtpm.hpp"
 
 #include <algorithm>
@@ -86,15 +88,19 @@ void compare(const char* title, std::vector<Entry> entries, std::size_t rounds) 
                      entry.block});
   }
   const Rounds measured(std::move(cases), rounds);
-  std::printf("\n### %s, %zu rounds\n\n", title, rounds);
-  std::puts("| one signature over a digest | µs (this machine, this minute) | times ours | 95 % interval |");
-  std::puts("| --- | --- | --- | --- |");
+  begin_table(std::string(title) + ", one signature over a digest, " + std::to_string(rounds) + " rounds");
+  const std::string& ours = entries.front().name;
   for (const Entry& entry : entries) {
-    const Estimate ratio = measured.ratio(entry.name, entries.front().name);
-    std::printf("| %-60s | %9.0f | %6.2f | %6.2f – %6.2f |\n", entry.name.c_str(),
-                measured.time(entry.name).median / 1000, ratio.median, ratio.low, ratio.high);
+    Estimate time = measured.time(entry.name);
+    for (double* part : {&time.median, &time.low, &time.high}) *part /= 1000;
+    print(entry.name, time, "µs (this machine, this minute)");
+  }
+  for (const Entry& entry : entries) {
+    if (entry.name != ours) print(entry.name + " / the first line", measured.ratio(entry.name, ours), "×");
   }
 }
+
+}  // namespace
 
 int run(int argc, char** argv) {
   const std::size_t rounds = std::max<std::size_t>(argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 60, 10);
@@ -122,14 +128,4 @@ int run(int argc, char** argv) {
   return 0;
 }
 
-}  // namespace
 }  // namespace holdfast::bench
-
-int main(int argc, char** argv) {
-  try {
-    return holdfast::bench::run(argc, argv);
-  } catch (const std::exception& failed) {
-    std::fprintf(stderr, "tpm_peers_bench: %s\n", failed.what());
-    return 1;
-  }
-}

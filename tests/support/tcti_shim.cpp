@@ -18,6 +18,7 @@
 #include <new>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -167,6 +168,7 @@ class Shim {
       --control.extensions;
       extend(control.extend_pcr);
     }
+    if (control.slow_code == code) std::this_thread::sleep_for(std::chrono::nanoseconds(control.slow_ns.load()));
     TctiCall& call = note(code);
     const bool strikes = control.strike_nth != 0 && code == control.strike_code && call.nth == control.strike_nth;
     if (!strikes) return send(std::move(command), code, call);

@@ -75,6 +75,10 @@ struct TctiShimControl {
   /// Sees every command as the client wrote it, before anything is done with it.
   std::atomic<void (*)(const std::uint8_t* command, std::size_t size)> observer{nullptr};
 
+  /// Every command of code `slow_code` is kept back for so long, in real time, before it is sent.
+  std::atomic<std::uint32_t> slow_code{0};
+  std::atomic<std::uint64_t> slow_ns{0};
+
   /// MODE crowded: the other client's session outlives this connection.
   std::atomic<bool> other_client_stays{false};
 };

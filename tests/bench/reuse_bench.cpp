@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a header costs that was signed before: one task or ten thousand, on one thread or eight.
+//   reuse_bench MODULE ROUNDS
+#include "holdfast/signer.hpp"
+
+#include "tests/bench/bench.hpp"
+#include "tests/bench/bench_token.hpp"
+#include "tests/bench/heap_calls.hpp"
+#include "tests/bench/required.hpp"
+#include "tests/bench/rounds.hpp"
+#include "tests/bench/table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <random>
+#include <vector>
+
+namespace holdfast::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kBlock = 4000;
+constexpr std::size_t kLongBlock = 200 * kBlock;  // for threads, which take a while to begin
+constexpr std::size_t kFewCalls = 20;             // as a clock costs as much as a call
+constexpr std::array kTasks{1U, 100U, 10'000U};
+
+// What the process has mapped, KiB.
+double mapped() {
+  double pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return pages * 4;
+}
+
+/// A signer with `count` tasks, all of them signed for, in an order that is not that of their use.
+class ManyTasks {
+ public:
+  ManyTasks(const BenchToken& token, std::uint32_t count, std::chrono::seconds max_age) {
+    const double before = mapped();
+    SignerOptions options;
+    const std::string uri = token.uri(Scheme::es256, token.module_path());
+    options.runtime_id = "agent-0123456789abcdef";
+    options.key_uri = uri;
+    options.pin_source = token.pin_source();
+    options.verify = VerifySignatures::after_open_and_recovery;
+    options.max_tasks = count;
+    options.max_age = max_age;
+    signer_.emplace(require(Signer::open(options)));
+    opened_ = mapped() - before;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      std::array<char, 32> id{};
+      std::snprintf(id.data(), id.size(), "task-%016x", i * 2'654'435'761U);
+      tasks_.push_back(require(TaskId::parse(id.data())));
+    }
+    std::vector<TaskId> order = tasks_;
+    std::shuffle(order.begin(), order.end(), std::mt19937(1));  // NOLINT: the same order in every run
+    std::array<char, kMaxAuthorizationSize> out{};
+    for (const TaskId& task : order) (void)require(signer_->authorization(task, 10s, out));
+  }
+
+  /// Headers of one task after another, for one thread.
+  void ask(std::size_t n) {
+    std::array<char, kMaxAuthorizationSize> out;  // NOLINT: written before it is read
+    for (std::size_t i = 0; i < n; ++i) {
+      (void)require(signer_->authorization(tasks_[next_], 10s, out));
+      if (++next_ == tasks_.size()) next_ = 0;
+    }
+  }
+  /// Headers of the first task, for many.
+  void ask_for_one(std::size_t n) const {
+    alignas(4096) std::array<char, 4096> out;  // NOLINT: written before it is read; a page for each thread
+    for (std::size_t i = 0; i < n; ++i) (void)require(signer_->authorization(tasks_[0], 10s, out));
+  }
+  [[nodiscard]] double opened() const { return opened_; }
+
+ private:
+  mutable std::optional<Signer> signer_;
+  std::vector<TaskId> tasks_;
+  std::size_t next_ = 0;
+  double opened_ = 0;
+};
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  if (argc != 3) {
+    std::fputs("usage: reuse_bench MODULE ROUNDS\n", stderr);
+    return 2;
+  }
+  const BenchToken token(argv[1]);
+  const std::size_t rounds = std::max<std::size_t>(std::strtoul(argv[2], nullptr, 10), 10);
+  // The module's own memory comes with the first signer, and is nobody's of these.
+  const ManyTasks within_the_second(token, 1, 0s);
+  std::vector<std::unique_ptr<ManyTasks>> signers;
+  for (const std::uint32_t count : kTasks) signers.push_back(std::make_unique<ManyTasks>(token, count, 120s));
+
+  const auto name = [](std::uint32_t count) {
+    return "reused header, " + std::to_string(count) + (count == 1 ? " task" : " tasks in turn");
+  };
+  const double filled = mapped();
+  std::vector<Case> cases;
+  for (std::size_t i = 0; i < kTasks.size(); ++i) {
+    cases.push_back({name(kTasks[i]),
+                     [&signer = *signers[i]](std::size_t n) {
+                       return time_once(n, [&signer](std::size_t times) { signer.ask(times); });
+                     },
+                     kBlock});
+  }
+  cases.push_back(
+      {"within the second",
+       [&](std::size_t n) { return time_once(n, [&](std::size_t times) { within_the_second.ask_for_one(times); }); },
+       kBlock});
+  cases.push_back({"few",
+                   [&signer = *signers[0]](std::size_t n) {
+                     return time_once(n, [&signer](std::size_t times) { signer.ask(times); });
+                   },
+                   kFewCalls});
+  const Rounds single(std::move(cases), rounds * 5);
+  begin_table("Reused header, " + std::to_string(rounds * 5) + " rounds");
+  for (const std::uint32_t count : kTasks) print(name(count), single.time(name(count)), "ns");
+  print("reused header, 1 task, no max_age: the second's only, with a signature each second",
+        single.time("within the second"), "ns");
+  keep_distribution("mean of 20 calls", single.samples("few"), "ns");
+
+  const std::uint64_t before = heap_calls();
+  signers.back()->ask(kBlock);
+  print_count("heap calls, 10,000 tasks", static_cast<double>(heap_calls() - before) / kBlock, "per header");
+  print_count("mapped by a signer of 1 task, when it opens", signers.front()->opened(), "KiB");
+  print_count("mapped by a signer of 10,000 tasks, when it opens", signers.back()->opened(), "KiB");
+  print_count("mapped since, over all of these headers", mapped() - filled, "KiB");
+
+  constexpr std::array kThreads{1U, 2U, 4U, 8U};
+  const auto on = [](unsigned threads) { return "x" + std::to_string(threads); };
+  std::vector<Case> shared;
+  for (const unsigned threads : kThreads) {
+    shared.push_back({on(threads),
+                      [threads, &signer = *signers[0]](std::size_t n) {
+                        return time_threads(threads, n, [&signer](std::size_t times) { signer.ask_for_one(times); });
+                      },
+                      kLongBlock});
+  }
+  const Rounds scaling(std::move(shared), std::max<std::size_t>(rounds / 4, 10));
+  begin_table("Reused header, threads against one, " + std::to_string(rounds) + " rounds");
+  for (const unsigned threads : kThreads) {
+    if (threads != 1) print(std::to_string(threads) + " threads: speed-up", scaling.ratio(on(1), on(threads)), "×");
+  }
+  return 0;
+}
+
+}  // namespace holdfast::bench
