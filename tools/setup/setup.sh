@@ -11,7 +11,7 @@ packages_to_run="softhsm2 libcurl4 openssl ca-certificates curl"
 packages_to_run_tpm="swtpm swtpm-tools"
 packages_to_test="swtpm swtpm-tools tpm2-tools tpm2-openssl libtpm2-pkcs11-1 p11-kit p11-kit-modules libnss3 libnss3-tools opencryptoki libgtest-dev libgmock-dev
   libbenchmark-dev libseccomp-dev strace clang-format git python3 nodejs systemd groff-base zsh fish rustc"
-packages_to_bench="libtpm2-pkcs11-1 opensc tpm2-openssl tpm2-tools libssl-dev"
+packages_to_bench="libtpm2-pkcs11-1 opensc tpm2-openssl tpm2-tools libssl-dev libgnutls28-dev libengine-pkcs11-openssl valgrind python3"
 packages_to_package="dpkg-dev git python3 rpm xz-utils"
 packages_to_coverage="gcovr"
 packages_to_analyse="cppcheck"
