@@ -87,7 +87,7 @@ Result<std::size_t> decode_pem(std::string_view text, std::span<std::byte> out) 
   if (after.find_first_not_of("\r\n") != std::string_view::npos) return invalid("something stands behind its end");
   FixedText<kMaxKeyFileSize> body;
   for (const char c : text.substr(kBegin.size(), end - kBegin.size())) {
-    if (c != '\n' && c != '\r') body.append({&c, 1});
+    if (c != '\n' && c != '\r') body.append(c);
   }
   const auto size = decode_base64(Base64::standard, body.view(), out);
   if (!size) return invalid("its base64 is not well-formed, or it is cut short");

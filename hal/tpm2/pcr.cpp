@@ -72,7 +72,7 @@ FixedText<kMaxPcrTextSize> write_pcrs(const PcrBinding& binding) noexcept {
   for (std::size_t pcr = 0; pcr < kPcrCount; ++pcr) {
     if (!binding.pcrs.contains(pcr)) continue;
     char digits[2 + 1 + kMarkDigits];
-    out.append({&separator, 1});
+    out.append(separator);
     separator = ',';
     const char* end = std::to_chars(digits, digits + 2, pcr).ptr;
     out.append({digits, static_cast<std::size_t>(end - digits)});
@@ -80,7 +80,7 @@ FixedText<kMaxPcrTextSize> write_pcrs(const PcrBinding& binding) noexcept {
     constexpr char kHex[] = "0123456789abcdef";
     out.append("=");
     for (std::size_t i = 0; i < kMarkDigits; ++i) {
-      out.append({&kHex[binding.marks[pcr] >> (28 - 4 * i) & 15U], 1});
+      out.append(kHex[binding.marks[pcr] >> (28 - 4 * i) & 15U]);
     }
   }
   return out;

@@ -81,6 +81,10 @@ class FixedText {
     std::copy_n(text.data(), fits, bytes_ + size_);
     size_ = static_cast<std::uint16_t>(size_ + fits);
   }
+  /// Appends one character of ASCII, if it fits.
+  constexpr void append(char character) noexcept {
+    if (size_ < Capacity) bytes_[size_++] = character;
+  }
   constexpr void clear() noexcept { size_ = 0; }
   [[nodiscard]] constexpr std::string_view view() const noexcept { return {bytes_, size_}; }
   [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }

@@ -31,8 +31,7 @@ std::optional<WallSeconds> parse_http_date(std::string_view text) noexcept {
   FixedText<kTimestampSize> timestamp;
   timestamp.append(text.substr(12, 4));
   timestamp.append(month_number < 10 ? "-0" : "-1");
-  const char digit = static_cast<char>('0' + month_number % 10);
-  timestamp.append({&digit, 1});
+  timestamp.append(static_cast<char>('0' + month_number % 10));
   timestamp.append("-");
   timestamp.append(text.substr(5, 2));
   timestamp.append("T");

@@ -61,8 +61,7 @@ class Reader {
     }
     for (const std::byte byte : taken_) {
       const auto code = std::to_integer<unsigned char>(byte);
-      const char shown = code >= 0x20 && code < 0x7f ? static_cast<char>(code) : '?';
-      out.append({&shown, 1});
+      out.append(code >= 0x20 && code < 0x7f ? static_cast<char>(code) : '?');
     }
   }
   bool flag() noexcept {

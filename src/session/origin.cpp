@@ -86,10 +86,7 @@ Result<Origin> Origin::of_url(std::string_view url) noexcept {
   if (parts->is_ipv6) {
     origin.host_ = canonical_address(parts->host);
   } else {
-    for (const char c : parts->host) {
-      const char lower = lower_case(c);
-      origin.host_.append({&lower, 1});
-    }
+    for (const char c : parts->host) origin.host_.append(lower_case(c));
   }
   return origin;
 }

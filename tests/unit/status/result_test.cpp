@@ -53,5 +53,11 @@ TEST(FixedText, CutsOnACharacterBoundary) {
   EXPECT_EQ(three.view(), "\xe2\x82\xac");
 }
 
+TEST(FixedText, TakesSingleCharactersWhileTheyFit) {
+  FixedText<2> text;
+  for (const char character : {'a', 'b', 'c'}) text.append(character);
+  EXPECT_EQ(text.view(), "ab");
+}
+
 }  // namespace
 }  // namespace holdfast
