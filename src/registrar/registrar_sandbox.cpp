@@ -64,7 +64,8 @@ void allow_reading(int ruleset, const char* path) noexcept {
 }
 
 bool close_landlock(const RegistrarOptions& options) noexcept {
-  const landlock_ruleset_attr attributes{.handled_access_fs = kHandled};
+  landlock_ruleset_attr attributes{};  // newer headers have members for newer kinds of rules, which stay 0
+  attributes.handled_access_fs = kHandled;
   const auto ruleset = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0));
   if (ruleset < 0) return false;
   for (const char* path : kReadable) allow_reading(ruleset, path);

@@ -11,9 +11,16 @@
 #include <stdexcept>
 
 namespace holdfast::soak {
+namespace {
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+}  // namespace
 
 std::size_t resident_bytes() {
-  const std::unique_ptr<std::FILE, decltype(&std::fclose)> file(std::fopen("/proc/self/statm", "re"), std::fclose);
+  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen("/proc/self/statm", "re"));
   std::size_t pages = 0;
   if (!file || std::fscanf(file.get(), "%*u %zu", &pages) != 1) throw std::runtime_error("no /proc/self/statm");
   return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));

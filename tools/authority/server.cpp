@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <new>
 #include <thread>
 
@@ -18,9 +19,9 @@ constexpr std::size_t kMaxBodySize = std::size_t{64} * 1024;
 // How much of a body that is too long is still read, so that the client reads our answer instead of a reset.
 constexpr std::size_t kMaxDrainedSize = std::size_t{1024} * 1024;
 constexpr std::size_t kMaxPathSize = 1024;
-// Each connection holds one of these until it is answered. The library (0.11) bounds every single read, not the
-// headers as a whole, so whoever sends a byte now and then keeps his: there are more of them than a few slow clients
-// take.
+// Each connection holds one of these until it is answered. The library (0.11 to 0.18) bounds every single read, not
+// the headers as a whole, so whoever sends a byte now and then keeps his: there are more of them than a few slow
+// clients take.
 constexpr std::size_t kThreads = 64;
 constexpr time_t kIoTimeoutSeconds = 5;
 constexpr std::chrono::seconds kBodyTimeout{10};
@@ -83,6 +84,11 @@ Answer refuse_http(int status) {
 bool has_body(const httplib::Request& request) {
   return request.has_header("Transfer-Encoding") ||
          (request.has_header("Content-Length") && request.get_header_value("Content-Length") != "0");
+}
+
+// 0 if there is none, or no number. The library's own reader of numbers has another name in each of its versions.
+unsigned long long content_length(const httplib::Request& request) {
+  return std::strtoull(request.get_header_value("Content-Length").c_str(), nullptr, 10);
 }
 
 // Reads the body; the status to refuse with, or 0.
@@ -182,9 +188,8 @@ void Server::State::answer(const httplib::Request& request, httplib::Response& r
   Request ours;
   ours.method = request.method;
   ours.path = path_of(request);
-  for (std::size_t i = 0; i < request.get_header_value_count("Authorization"); ++i) {
-    ours.authorization.push_back(request.get_header_value("Authorization", i));
-  }
+  const auto [first, last] = request.headers.equal_range("Authorization");
+  for (auto header = first; header != last; ++header) ours.authorization.push_back(header->second);
   ours.content_type = request.get_header_value("Content-Type");
   ours.content_encoding = current_request.content_encoding;
   ours.body = std::move(body);
@@ -218,7 +223,7 @@ bool Server::State::answer_without_body(const httplib::Request& request, httplib
     write_answer(refuse_http(414), response);
     return true;
   }
-  if (has_body(request) && request.get_header_value<std::uint64_t>("Content-Length") > kMaxDrainedSize) {
+  if (has_body(request) && content_length(request) > kMaxDrainedSize) {
     write_answer(refuse_http(413), response);
     return true;
   }

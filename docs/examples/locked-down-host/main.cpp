@@ -125,7 +125,7 @@ class Lines {
     while (true) {
       const std::string_view present(text_.data(), size_);
       const std::size_t end = present.find('\n');
-      if (end != std::string_view::npos || size_ == text_.size()) {
+      if (end != std::string_view::npos || size_ >= text_.size()) {
         taken_ = std::min(end, size_ - 1) + 1;
         return present.substr(0, taken_ - 1);
       }

@@ -71,7 +71,8 @@ bool allow(int ruleset, const std::string& path, std::uint64_t access) {
 
 bool close_landlock(const SandboxOptions& options) {
   const long version = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  landlock_ruleset_attr attributes{.handled_access_fs = kAllOfVersion1};
+  landlock_ruleset_attr attributes{};  // newer headers have members for newer kinds of rules, which stay 0
+  attributes.handled_access_fs = kAllOfVersion1;
   if (version >= 2) attributes.handled_access_fs |= kRefer;
   if (version >= 3) attributes.handled_access_fs |= kTruncate;
   const auto ruleset = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0));

@@ -39,11 +39,14 @@ void drip(RawPeer& peer, std::string_view text) {
   }
 }
 
+struct ClosePipe {
+  void operator()(std::FILE* pipe) const { pclose(pipe); }
+};
+
 // 32 MiB of spaces before what would be an answer, in some 32 KiB.
 std::string bomb() {
-  const std::unique_ptr<std::FILE, decltype(&pclose)> pipe(
-      popen("{ head -c 33554432 /dev/zero | tr '\\0' ' '; echo '{\"task_id\":\"task-123\"}'; } | gzip -9", "re"),
-      pclose);
+  const std::unique_ptr<std::FILE, ClosePipe> pipe(
+      popen("{ head -c 33554432 /dev/zero | tr '\\0' ' '; echo '{\"task_id\":\"task-123\"}'; } | gzip -9", "re"));
   std::string packed;
   std::array<char, 4096> piece{};
   while (const std::size_t size = std::fread(piece.data(), 1, piece.size(), pipe.get()))
