@@ -13,6 +13,13 @@ namespace {
 
 constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
 
+// Where a long has 32 bits and time_t has 64 (Debian 13's armhf), the older call reads another timespec than ours.
+#ifdef SYS_futex_time64
+constexpr long kFutex = sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex;
+#else
+constexpr long kFutex = SYS_futex;
+#endif
+
 std::int64_t read_ns(clockid_t id) noexcept {
   timespec now{};
   clock_gettime(id, &now);
@@ -50,12 +57,12 @@ class SystemClock final : public Clock {
       limit = &remaining;
     }
     static_assert(sizeof(word) == sizeof(std::uint32_t), "a futex is 32 bits (futex(2))");
-    const long result = syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, limit, nullptr, 0);
+    const long result = syscall(kFutex, &word, FUTEX_WAIT_PRIVATE, expected, limit, nullptr, 0);
     return !(result != 0 && errno == ETIMEDOUT);
   }
 
   void wake_all(std::atomic<std::uint32_t>& word) noexcept override {
-    syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+    syscall(kFutex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
   }
 
   void sleep_until(BootTime moment) noexcept override {
