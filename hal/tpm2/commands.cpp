@@ -47,9 +47,12 @@ Result<ByteReader> get_capability(Connection& tpm, std::uint32_t capability, std
 Result<std::optional<std::uint32_t>> get_property(Connection& tpm, std::uint32_t property,
                                                   BootTime deadline) noexcept {
   ByteReader in = HOLDFAST_TRY(get_capability(tpm, TPM2_CAP_TPM_PROPERTIES, property, 1, deadline));
-  const bool is_there = in.u32() != 0 && in.u32() == property;
+  const std::uint32_t count = in.u32();
+  if (count == 0 && in.is_whole()) return std::optional<std::uint32_t>();
+  const std::uint32_t stated = in.u32();
   const std::uint32_t value = in.u32();
-  return is_there && in.is_whole() ? std::optional(value) : std::nullopt;
+  if (!in.is_whole()) return malformed("asking the TPM for its properties");
+  return stated == property ? std::optional(value) : std::nullopt;
 }
 
 Result<LoadedObject> read_public(Connection& tpm, std::uint32_t handle, BootTime deadline) noexcept {

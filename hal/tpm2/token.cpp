@@ -49,9 +49,16 @@ void append_version(FixedText<96>& to, std::uint32_t first, std::uint32_t second
   append(second & 0xFFFFU);
 }
 
+Error malformed() noexcept {
+  return failure(Status::device_fault, Layer::tpm2, "describing the TPM").about("the TPM's answer is malformed");
+}
+
 Result<bool> has_p256(Connection& tpm) noexcept {
   ByteReader in = HOLDFAST_TRY(get_capability(tpm, TPM2_CAP_ECC_CURVES, TPM2_ECC_NIST_P256, 1, kNoDeadline));
-  return in.u32() != 0 && in.u16() == TPM2_ECC_NIST_P256;
+  const std::uint32_t count = in.u32();
+  const bool is_there = count != 0 && in.u16() == TPM2_ECC_NIST_P256;
+  if (!in.is_whole()) return malformed();
+  return is_there;
 }
 
 }  // namespace
@@ -72,6 +79,7 @@ Result<TokenDescription> read_token(Connection& tpm) noexcept {
     if (property == TPM2_PT_FIRMWARE_VERSION_1) firmware[0] = value;
     if (property == TPM2_PT_FIRMWARE_VERSION_2) firmware[1] = value;
   }
+  if (!in.is_whole()) return malformed();
   token.manufacturer = trimmed(token.manufacturer);
   token.model = trimmed(vendor);
   token.label = FixedText<64>("TPM 2.0");
