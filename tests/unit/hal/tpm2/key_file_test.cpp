@@ -186,6 +186,28 @@ TEST(KeyFile, APcrPolicyIsReadAndWrittenAsTheDraftHasIt) {
   }
 }
 
+// The public area states the policy's digest: whatever the file spells out, no other policy is taken for it.
+TEST(KeyFile, EveryChangedOrMissingByteOfAPolicyIsRefused) {
+  PcrPolicy policy = policy_of_d();
+  policy.needs_auth_value = true;
+  const std::string field = pcr_field(kPcrs0And7, kAuthValueStep);
+  const auto expect_refused = [&](const std::string& spoilt, std::size_t at) {
+    const auto file = parse_key_file(bound(policy, spoilt));
+    ASSERT_FALSE(file) << at;
+    EXPECT_TRUE(file.status() == Status::file_invalid || file.status() == Status::key_refused) << at;
+  };
+  for (std::size_t i = 0; i < field.size(); ++i) {
+    for (const unsigned bits : {0x01U, 0x02U, 0x80U, 0xFFU}) {
+      std::string changed = field;
+      changed[i] = static_cast<char>(static_cast<unsigned char>(changed[i]) ^ bits);
+      expect_refused(changed, i);
+    }
+    std::string shorter = field;
+    shorter.erase(i, 1);
+    expect_refused(shorter, i);
+  }
+}
+
 TEST(KeyFile, APolicyThatIsAnotherOrMalformedIsRefused) {
   const PcrPolicy policy = policy_of_d();
   PcrPolicy other = policy;
