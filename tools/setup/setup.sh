@@ -5,18 +5,23 @@
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C.UTF-8
 
-packages_to_build="g++ cmake ninja-build pkg-config libp11-kit-dev libsodium-dev nettle-dev libgmp-dev libmbedtls-dev libtss2-dev
-  nlohmann-json3-dev libcurl4-openssl-dev libcli11-dev libcpp-httplib-dev libssl-dev libsqlite3-dev"
-packages_to_run="softhsm2 libcurl4 openssl ca-certificates curl"
+packages_to_link="libp11-kit-dev libsodium-dev nettle-dev libgmp-dev libmbedtls-dev libtss2-dev nlohmann-json3-dev
+  libcurl4-openssl-dev libcli11-dev libcpp-httplib-dev libssl-dev libsqlite3-dev"
+packages_to_link_tests="libgtest-dev libgmock-dev libseccomp-dev"
+packages_to_build="g++ cmake ninja-build pkg-config $packages_to_link"
+# libcurl itself comes with its -dev package, under the name that the release has for it.
+packages_to_run="softhsm2 openssl ca-certificates curl"
 packages_to_run_tpm="swtpm swtpm-tools"
-packages_to_test="swtpm swtpm-tools tpm2-tools tpm2-openssl libtpm2-pkcs11-1 p11-kit p11-kit-modules libnss3 libnss3-tools opencryptoki libgtest-dev libgmock-dev
-  libbenchmark-dev libseccomp-dev strace clang-format git python3 nodejs systemd groff-base zsh fish rustc"
+packages_to_test="swtpm swtpm-tools tpm2-tools tpm2-openssl libtpm2-pkcs11-1 p11-kit p11-kit-modules libnss3 libnss3-tools
+  $packages_to_link_tests libbenchmark-dev strace clang-format git python3 nodejs systemd groff-base zsh fish rustc"
 packages_to_bench="libtpm2-pkcs11-1 opensc tpm2-openssl tpm2-tools libssl-dev libgnutls28-dev libengine-pkcs11-openssl valgrind python3"
 packages_to_package="dpkg-dev git python3 rpm xz-utils"
 packages_to_coverage="gcovr"
+packages_to_make_systems="mmdebstrap debian-archive-keyring git"
 packages_to_analyse="cppcheck"
 packages_to_secrets="valgrind"
-packages_to_test_all="golang-go clang clang-tidy libclang-rt-14-dev doxygen $packages_to_package abigail-tools cpio lintian
+# opencryptoki brings a daemon that a machine with systemd starts.
+packages_to_test_all="golang-go opencryptoki clang clang-tidy libclang-rt-14-dev doxygen $packages_to_package abigail-tools cpio lintian
   node-spdx-expression-parse python3-jsonschema"
 
 say() { printf '%s\n' "$*"; }
@@ -26,18 +31,41 @@ fail() {
   exit 1
 }
 
-# Refuses, by name, a system these scripts were not made for.
-require_debian_12() {
+# require_debian VERSION…: refuses, by name, a system that a script was not made for. What builds and runs is for 12 and 13
+# (tests/next-release); what makes packages, measures, or goes by the version of one of 12's tools is for 12.
+require_debian() {
   name=unknown id='' version=''
   if [ -r /etc/os-release ]; then
     name=$(. /etc/os-release && printf '%s' "${PRETTY_NAME:-unknown}")
     id=$(. /etc/os-release && printf '%s' "${ID:-}")
     version=$(. /etc/os-release && printf '%s' "${VERSION_ID:-}")
   fi
-  [ "$id" = debian ] && [ "$version" = 12 ] && return 0
-  fail "this script sets up Debian 12 (bookworm); this machine runs $name" \
+  for supported in "$@"; do
+    [ "$id" = debian ] && [ "$version" = "$supported" ] && return 0
+  done
+  fail "this script is for Debian $(printf '%s' "$*" | sed 's/ / and /'); this machine runs $name" \
     "on another system install the packages that tools/setup/setup.sh names, then use the CMake presets"
 }
+
+# Where this machine's apt takes its own release from.
+debian_mirror() {
+  codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $codename" 'Component: main' | head -n 1)
+  [ -n "$mirror" ] || fail "apt on this machine has no mirror of its own release" "apt's sources name none for $codename main"
+  printf '%s' "$mirror"
+}
+
+# has_suite MIRROR SUITE
+has_suite() {
+  release=$(mktemp)
+  has=0
+  /usr/lib/apt/apt-helper download-file "${1%/}/dists/$2/InRelease" "$release" >/dev/null 2>&1 || has=1
+  rm -f "$release"
+  return $has
+}
+
+# How this machine's apt reaches a mirror, for the apt of another system: proxies, and what it does not check.
+apt_settings() { apt-config dump | grep -E '^Acquire::(https?|Check-[A-Za-z-]+|Retries)\b' || true; }
 
 # Installs those of the packages given that are missing, and names them.
 install_packages() {
