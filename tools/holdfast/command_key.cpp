@@ -67,11 +67,12 @@ Result<Scheme> scheme_for(const hal::TokenDescription& token, const Arguments& a
   Scheme scheme = token.can_ed25519 ? Scheme::ed25519 : Scheme::es256;
   if (arguments.has("scheme")) scheme = HOLDFAST_TRY(parse_scheme(arguments.value("scheme")));
   if (scheme == Scheme::ed25519 ? token.can_ed25519 : token.can_es256) return scheme;
+  const bool has_other = token.can_ed25519 || token.can_es256;
   return failure(Status::scheme_unsupported, Layer::core, "choosing a scheme")
       .about(token.label.view())
-      .with_hint(
-          "choose the other with --scheme (ed25519, es256), or another token: holdfast token list shows which "
-          "schemes each has");
+      .with_hint(has_other ? "choose the other with --scheme (ed25519, es256), or another token: holdfast token list "
+                             "shows which schemes each has"
+                           : "choose another token: holdfast token list shows which schemes each has");
 }
 
 struct GenerateRequest {
