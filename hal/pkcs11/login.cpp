@@ -115,7 +115,11 @@ Result<void> Login::prepare(const PinSource& source, const CK_TOKEN_INFO& token)
   // Before a person is asked for something that would not be used.
   HOLDFAST_TRY(check_user_pin_flags(token));
   if (const auto kind = known_kind(source)) {
-    HOLDFAST_TRY(governor_.check(owner_of(token, PinOwner::Role::user), *kind));
+    if (const auto allowed = governor_.check(owner_of(token, PinOwner::Role::user), *kind); !allowed) {
+      Error error = allowed.error();
+      if (error.detail.empty()) error.detail.append(whose_.view());
+      return error;
+    }
   }
   FixedText<96> what{"PIN for token '"};
   append_printable(what, field(token.label));
@@ -131,12 +135,14 @@ Result<void> Login::begin(const CK_TOKEN_INFO& token, std::string_view key, Boot
   owner.key = key;
   auto attempt = governor_.begin(owner, source_, is_proven_, deadline);
   if (!attempt) {
+    Error error = attempt.error();
+    if (error.detail.empty()) error.detail.append(whose_.view());
     // Another process saw it refused: once that is cleared, it is by another PIN than the one kept here.
-    if (attempt.status() == Status::pin_refused_before) {
-      refusal_ = attempt.error();
+    if (error.status == Status::pin_refused_before) {
+      refusal_ = error;
       forget();
     }
-    return attempt.error();
+    return error;
   }
   attempt_ = std::move(*attempt);
   return {};

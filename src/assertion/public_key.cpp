@@ -14,7 +14,7 @@ Result<Scheme> parse_scheme(std::string_view name) noexcept {
     if (name == scheme_name(scheme)) return scheme;
   }
   return failure(Status::invalid_argument, Layer::core, "reading a signature scheme")
-      .about("it is neither 'ed25519' nor 'es256'");
+      .about("a scheme is 'ed25519' or 'es256'");
 }
 
 Result<PublicKey> PublicKey::from_bytes(Scheme scheme, std::span<const std::byte> bytes) noexcept {

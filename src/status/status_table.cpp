@@ -64,7 +64,7 @@ constexpr std::array<Row, HOLDFAST_STATUS_COUNT> kTable{{
     {Status::file_invalid, Remedy::ask_person, kFailed, "file_invalid", "a file cannot be used",
      "check the path and the file that the message names"},
     {Status::token_not_found, Remedy::ask_person, kDeviceTrouble, "token_not_found", "no token matches",
-     "see what is there with: holdfast token list"},
+     "see what is there with: holdfast token list URI"},
     {Status::key_not_found, Remedy::ask_person, kDeviceTrouble, "key_not_found", "no key matches",
      "see what is there with: holdfast key list URI"},
     {Status::ambiguous_match, Remedy::ask_person, kWrongUse, "ambiguous_match", "more than one matches",

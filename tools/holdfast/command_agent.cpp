@@ -161,7 +161,7 @@ Result<void> register_agent(Terminal& terminal, const Arguments& arguments) {
   terminal.remember_done(registered + ", but its identity file is not written");
   HOLDFAST_TRY(store_identity(identity, target.path, target.existing.has_value()));
   terminal.remember_done(registered + " and the identity file " + target.path +
-                         " is written; to register it once more, add --again");
+                         " is written; to register it once more, add --again; for another key, move that file away");
 
   Report report = identity_report(identity, target.path);
   const Result<void> trial = try_task(terminal, registrar, identity, pin, report);

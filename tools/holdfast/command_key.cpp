@@ -296,7 +296,20 @@ Result<void> show_key(Terminal& terminal, const Arguments& arguments) {
   return {};
 }
 
+// The only key of a token is found by a URI that names none; what is to be deleted is named.
+Result<void> refuse_nameless(std::string_view uri) {
+  for (const std::string_view name : {"object", "id", "file", "handle"}) {
+    const auto value = HOLDFAST_TRY(path_attribute(uri, name));
+    if (value && !value->empty()) return {};
+  }
+  return failure(Status::invalid_uri, Layer::core, "reading the key URI")
+      .about("it names no key")
+      .with_hint(
+          "name the key to be deleted: object= or id=, for a TPM file= or handle=; holdfast key list shows them");
+}
+
 Result<void> delete_key(Terminal& terminal, const Arguments& arguments) {
+  HOLDFAST_TRY(refuse_nameless(arguments.value("URI")));
   if (!arguments.has("yes")) HOLDFAST_TRY(terminal.require_person());
   const OpenKey key = HOLDFAST_TRY(open_any_key(request_of(arguments), hal::DeviceAccess::provision));
   hal::KeyInventory* inventory = key.device->key_inventory();

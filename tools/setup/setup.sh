@@ -31,6 +31,19 @@ fail() {
   exit 1
 }
 
+# Wrong use of a script, as the tool's: exit code 2.
+fail_use() {
+  (fail "$@") || exit 2
+}
+
+# one_at_a_time FOLDER: makes it; nobody else runs a script in it until this one ends.
+one_at_a_time() {
+  { mkdir -p "$1" && true >>"$1/lock"; } 2>/dev/null ||
+    fail "cannot write $1" "another user may have made it: remove it, or work in a checkout of your own"
+  exec 9>>"$1/lock"
+  flock -n 9 || fail "another run is under way in $1" "wait for its end, or work in another checkout"
+}
+
 # require_debian VERSION…: refuses, by name, a system that a script was not made for. What builds and runs is for 12 and 13
 # (tests/next-release); what makes packages, measures, or goes by the version of one of 12's tools is for 12.
 require_debian() {
@@ -96,9 +109,16 @@ install_packages() {
 stage_pid=''
 stop_stage() {
   [ -n "$stage_pid" ] || return 0
-  kill -TERM -- "-$stage_pid" 2>/dev/null || true
+  # By its session: cmake, which does not hand a signal on, puts what it starts into groups of their own.
+  for entry in /proc/[0-9]*/stat; do
+    { read -r line <"$entry"; } 2>/dev/null || continue
+    of=${line##*) }  # state, parent, group, session, ...
+    of=${of#* * * }
+    [ "${of%% *}" != "$stage_pid" ] || kill -TERM "${line%% *}" 2>/dev/null || true
+  done
   wait "$stage_pid" 2>/dev/null || true
   [ ! -t 1 ] || printf '\033[K'
+  printf 'holdfast: stopped in %s; run it again to go on\n' "$stage_name" >&2
 }
 trap 'stop_stage; exit 130' INT
 trap 'stop_stage; exit 143' TERM HUP
@@ -111,7 +131,7 @@ stage() {
   stage_name=$1
   shift
   stage_start=$(date +%s)
-  # A group of its own, which can be ended whole; what a shell makes its background jobs ignore is taken back.
+  # A session of its own, which can be ended whole; what a shell makes its background jobs ignore is taken back.
   setsid env --default-signal "$@" >"$log_folder/$stage_name.log" 2>&1 </dev/null &
   stage_pid=$!
   # On a terminal a person sees that it works, and how far it is; the line is written over when it is done.
