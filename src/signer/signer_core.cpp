@@ -74,7 +74,6 @@ Result<SignerCore::Parts> SignerCore::prepare(hal::KeyDevice& device, hal::Clock
 
 SignerCore::SignerCore(hal::KeyDevice& device, hal::Clock& clock, Parts parts) noexcept
     : device_(device),
-      clock_(clock),
       runtime_id_(parts.runtime_id),
       verifier_(parts.verifier),
       verify_(parts.verify),

@@ -92,7 +92,6 @@ class SignerCore final : public TypedSigner {
   };
 
   hal::KeyDevice& device_;
-  hal::Clock& clock_;
   const RuntimeId runtime_id_;
   const SignatureVerifier verifier_;
   const VerifySignatures verify_;
