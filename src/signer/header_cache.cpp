@@ -89,8 +89,8 @@ Result<HeaderCache> HeaderCache::create(std::uint32_t max_tasks, std::chrono::se
     munmap(memory, size);
     return error;
   }
-  // Calls for many tasks in turn would spend a fifth of their time on finding small pages. Where the kernel has no
-  // large ones, nothing is lost.
+  // Calls for many tasks in turn spend time on finding small pages. Where the kernel has no large ones, nothing is
+  // lost.
   if (size >= kLargePage) (void)madvise(memory, size, MADV_HUGEPAGE);
   auto* region = new (memory) Region;
   region->max_age = max_age.count();
