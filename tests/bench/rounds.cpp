@@ -8,6 +8,8 @@
 #include <barrier>
 #include <chrono>
 #include <cmath>
+#include <numeric>
+#include <random>
 #include <stdexcept>
 #include <thread>
 
@@ -33,9 +35,13 @@ Estimate estimate(std::vector<double> values) {
 
 Rounds::Rounds(std::vector<Case> cases, std::size_t rounds) : cases_(std::move(cases)), samples_(cases_.size()) {
   for (const Case& each : cases_) each.run(each.block);  // warm up
+  // What ran before leaves its mark on caches and branch predictors: no case follows the same one in every round.
+  std::minstd_rand order;  // NOLINT: the same in every run
+  std::vector<std::size_t> turns(cases_.size());
+  std::iota(turns.begin(), turns.end(), std::size_t{0});
   for (std::size_t round = 0; round < rounds; ++round) {
-    for (std::size_t turn = 0; turn < cases_.size(); ++turn) {
-      const std::size_t index = (turn + round) % cases_.size();
+    std::shuffle(turns.begin(), turns.end(), order);
+    for (const std::size_t index : turns) {
       const Case& each = cases_[index];
       samples_[index].push_back(each.run(each.block) / static_cast<double>(each.block));
     }

@@ -25,7 +25,7 @@ struct Estimate {
 /// Nanoseconds per operation of every case in every round.
 ///
 /// The machines are shared and noisy: times drift by tens of per cent within a minute. So all cases take turns in
-/// each round, in an order that rotates, and only ratios and differences *within a round* are reported.
+/// each round, in an order of its own, and only ratios and differences *within a round* are reported.
 class Rounds {
  public:
   Rounds(std::vector<Case> cases, std::size_t rounds);
