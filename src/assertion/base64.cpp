@@ -4,6 +4,8 @@
 #include "src/assertion/detail_text.hpp"
 
 #include <array>
+#include <bit>
+#include <cstring>
 
 namespace holdfast {
 namespace {
@@ -36,6 +38,38 @@ Error refusal(std::string_view rule) noexcept {
   return failure(Status::invalid_argument, Layer::core, kDecoding).about(rule);
 }
 
+// Sixteen digits at once, in a vector that gcc and clang make of what each architecture has: half the time of one
+// digit after the other, and no table to be fetched again after the token's work.
+using Digits = std::int8_t __attribute__((vector_size(16)));
+constexpr std::size_t kBlockBytes = sizeof(Digits) / 4 * 3;
+
+std::uint64_t in_order_of_text(std::uint64_t word) noexcept {
+  return std::endian::native == std::endian::big ? word : __builtin_bswap64(word);
+}
+
+// The first six of eight bytes, six bits in each byte of the result: halves the groups of bits until each is one
+// digit's.
+std::uint64_t eight_values(const std::byte* in) noexcept {
+  std::uint64_t word;  // NOLINT: written before it is read
+  std::memcpy(&word, in, sizeof word);
+  word = in_order_of_text(word) >> 16U;
+  word = (word & 0x0000'0000'00FF'FFFFU) | (word & 0x0000'FFFF'FF00'0000U) << 8U;
+  word = (word & 0x0000'0FFF'0000'0FFFU) | (word & 0x00FF'F000'00FF'F000U) << 4U;
+  word = (word & 0x003F'003F'003F'003FU) | (word & 0x0FC0'0FC0'0FC0'0FC0U) << 2U;
+  return in_order_of_text(word);
+}
+
+// The alphabet has four ranges and their ends: a comparison of each is all ones where it holds.
+Digits digits_in_block(Base64 form, const std::byte* in) noexcept {
+  using Words = std::uint64_t __attribute__((vector_size(16)));
+  const Digits values = reinterpret_cast<Digits>(Words{eight_values(in), eight_values(in + kBlockBytes / 2)});
+  const auto from = [&](std::int8_t first, int step) { return (values >= first) & static_cast<std::int8_t>(step); };
+  const char minus = form == Base64::standard ? '+' : '-';
+  const char slash = form == Base64::standard ? '/' : '_';
+  return values + 'A' + from(26, 'a' - 26 - 'A') + from(52, '0' - 52 - ('a' - 26)) +
+         from(62, minus - 62 - ('0' - 52)) + from(63, slash - 63 - (minus - 62));
+}
+
 Error wrong_character(std::string_view text, std::size_t position) noexcept {
   DetailText detail;
   const auto character = static_cast<unsigned char>(text[position]);
@@ -51,14 +85,19 @@ Error wrong_character(std::string_view text, std::size_t position) noexcept {
 }  // namespace
 
 // An own encoder, because it runs twice per header: libsodium's, which is for secrets and therefore without tables,
-// takes nine times as long (600 ns instead of 62 ns for a token of 191 bytes), and nothing encoded here is secret.
+// takes nine times as long. Nothing encoded here is secret.
 std::size_t encode_base64(Base64 form, std::span<const std::byte> bytes, std::span<char> out) noexcept {
   const std::size_t size = base64_size(form, bytes.size());
   if (out.size() < size) return 0;
-  const char* const digit = alphabet_of(form).data();
   const std::byte* in = bytes.data();
   char* to = out.data();
   std::size_t left = bytes.size();
+  // Two bytes more are read than are taken.
+  for (; left >= kBlockBytes + 2; left -= kBlockBytes, in += kBlockBytes, to += sizeof(Digits)) {
+    const Digits digits = digits_in_block(form, in);
+    std::memcpy(to, &digits, sizeof digits);
+  }
+  const char* const digit = alphabet_of(form).data();
   for (; left >= 3; left -= 3, in += 3, to += 4) {
     const auto group = std::to_integer<std::uint32_t>(in[0]) << 16U | std::to_integer<std::uint32_t>(in[1]) << 8U |
                        std::to_integer<std::uint32_t>(in[2]);

@@ -142,9 +142,23 @@ void measure(const BenchToken& token, Scheme scheme, std::size_t rounds) {
   }
 }
 
+/// What one reading of the clock takes, among others.
+double clock_reading() {
+  constexpr std::size_t kReadings = 1000;
+  const auto read = [](std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) (void)std::chrono::steady_clock::now();
+  };
+  std::vector<double> readings;
+  for (int i = 0; i < 100; ++i) readings.push_back(time_once(kReadings, read) / kReadings);
+  return estimate(std::move(readings)).median;
+}
+
 /// Our share is a microsecond, and the token's own time varies by more: it is measured within each header.
 void measure_share(const BenchToken& token, Scheme scheme, const std::string& timed_module, std::size_t rounds) {
   setenv("HOLDFAST_TIMED_MODULE", token.module_path().c_str(), 1);
+  // Of the readings that are taken for this alone three lie in our share: one of each of the module's two pairs, and
+  // one of the pair around the header.
+  const double readings = 3 * clock_reading();
   for (const bool sigpipe_is_ignored : {false, true}) {
     Signer signer = open_signer(token, scheme, timed_module, {kFirstOnly, sigpipe_is_ignored});
     void* module = dlopen(timed_module.c_str(), RTLD_NOW | RTLD_NOLOAD);
@@ -156,7 +170,7 @@ void measure_share(const BenchToken& token, Scheme scheme, const std::string& ti
     for (std::size_t i = 0; i < rounds; ++i) {
       const std::int64_t before = below();
       const double total = time_once(1, [&](std::size_t n) { make_headers(signer, Freshness::fresh, n); });
-      shares.push_back(total - static_cast<double>(below() - before));
+      shares.push_back(total - static_cast<double>(below() - before) - readings);
     }
     const std::string name = scheme == Scheme::ed25519 ? "Ed25519" : "ES256";
     print((name + (sigpipe_is_ignored ? ", where the host ignores SIGPIPE" : "")).c_str(),
