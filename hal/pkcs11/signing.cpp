@@ -3,6 +3,8 @@
 #include "hal/pkcs11/errors.hpp"
 #include "hal/pkcs11/recovery.hpp"
 
+#include <algorithm>
+
 /// Signatures. Nothing here allocates.
 namespace holdfast::hal::pkcs11 {
 namespace {
@@ -53,7 +55,8 @@ Result<Signature> Device::sign_in(const Session& session, const SlotView& key,
   CK_RV code = session.calls->C_SignInit(session.handle, &mechanism, key.object);
   if (code != CKR_OK) return native_failure(code, kSigning);
   // Larger than any signature: a module that wants to write more is to say so and not to overrun.
-  std::array<CK_BYTE, 256> scratch{};
+  std::array<CK_BYTE, 256> scratch;                          // NOLINT: what is read of it comes next
+  std::fill_n(scratch.begin(), kSignatureSize, CK_BYTE{0});  // for a module that says it wrote and did not
   CK_ULONG size = scratch.size();
   code = session.calls->C_Sign(session.handle, native(input), input.size(), scratch.data(), &size);
   if (code != CKR_OK) return native_failure(code, kSigning);

@@ -27,10 +27,10 @@ class SignedMessage {
                                                                          const TimestampText&) noexcept;
   friend SignedMessage<kMaxRegistrationMessageSize> build_registration_message(const RuntimeId&,
                                                                                const TimestampText&) noexcept;
-  SignedMessage() noexcept = default;
+  SignedMessage() noexcept {}  // NOLINT: of the characters those are read that were written
   SignedMessage& join(std::string_view text) noexcept;
 
-  std::array<char, Capacity> characters_{};
+  std::array<char, Capacity> characters_;
   std::size_t size_ = 0;
 };
 
