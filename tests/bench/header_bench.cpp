@@ -185,22 +185,20 @@ void count_heap_calls(const BenchToken& token, Scheme scheme, const std::string&
   const auto is_inside =
       reinterpret_cast<bool (*)()>(shim == nullptr ? nullptr : dlsym(shim, "holdfast_shim_is_inside_native_call"));
   if (is_inside == nullptr) throw std::runtime_error("the shim does not tell when a call is native");
-  constexpr std::size_t kHeaders = 200;
-  const auto count = [&](Freshness freshness) {
-    make_headers(signer, freshness, 1);
-    const std::uint64_t before = heap_calls();
-    make_headers(signer, freshness, kHeaders);
-    return static_cast<double>(heap_calls() - before) / kHeaders;
-  };
-  const double all = count(Freshness::fresh);
+  const auto use = [&](Freshness freshness) { return heap_use_of([&] { make_headers(signer, freshness, 1); }, 200); };
+  const HeapUse all = use(Freshness::fresh);
   leave_out_calls_while(is_inside);
-  const double ours = count(Freshness::fresh);
-  const double reused = count(Freshness::reuse);
+  const HeapUse ours = use(Freshness::fresh);
+  const HeapUse reused = use(Freshness::reuse);
   leave_out_calls_while(nullptr);
   const std::string name = scheme == Scheme::ed25519 ? "Ed25519" : "ES256";
-  print_count(name + ", fresh, in our frames", ours, "");
-  print_count(name + ", reused", reused, "");
-  print_count(name + ", fresh, inside the module", all - ours, "");
+  const auto both = [](const std::string& what, const HeapUse& heap) {
+    print_count(what, heap.calls, "calls");
+    print_count(what + ": asked for", heap.bytes, "bytes");
+  };
+  both(name + ", fresh, in our frames", ours);
+  both(name + ", reused", reused);
+  both(name + ", fresh, inside the module", {all.calls - ours.calls, all.bytes - ours.bytes});
 }
 
 }  // namespace
@@ -218,7 +216,7 @@ int run(int argc, char** argv) {
   begin_table("Our share: a fresh header, less the token's calls in it and without verification");
   for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) measure_share(token, scheme, argv[4], rounds * 20);
 
-  begin_table("Heap calls per header");
+  begin_table("Heap calls per header, and the bytes they ask for");
   for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) count_heap_calls(token, scheme, argv[3]);
   return 0;
 }

@@ -14,15 +14,19 @@ namespace holdfast::bench {
 namespace {
 
 thread_local std::uint64_t calls = 0;  // constant initialisation: reading it allocates nothing
+thread_local std::uint64_t bytes = 0;
 bool (*is_inside)() = nullptr;
 
-[[maybe_unused]] void count() noexcept {
-  if (is_inside == nullptr || !is_inside()) ++calls;
+[[maybe_unused]] void count(std::size_t size) noexcept {
+  if (is_inside != nullptr && is_inside()) return;
+  ++calls;
+  bytes += size;
 }
 
 }  // namespace
 
 std::uint64_t heap_calls() noexcept { return calls; }
+std::uint64_t heap_bytes() noexcept { return bytes; }
 void leave_out_calls_while(bool (*is_inside_native_call)()) noexcept { is_inside = is_inside_native_call; }
 
 }  // namespace holdfast::bench
@@ -30,19 +34,19 @@ void leave_out_calls_while(bool (*is_inside_native_call)()) noexcept { is_inside
 #ifndef HOLDFAST_HEAP_IS_THE_SANITIZERS
 extern "C" {
 __attribute__((visibility("default"))) void* malloc(std::size_t size) {
-  holdfast::bench::count();
+  holdfast::bench::count(size);
   return __libc_malloc(size);
 }
 __attribute__((visibility("default"))) void* calloc(std::size_t number, std::size_t size) {
-  holdfast::bench::count();
+  holdfast::bench::count(number * size);
   return __libc_calloc(number, size);
 }
 __attribute__((visibility("default"))) void* realloc(void* block, std::size_t size) {
-  holdfast::bench::count();
+  holdfast::bench::count(size);
   return __libc_realloc(block, size);
 }
 __attribute__((visibility("default"))) void* aligned_alloc(std::size_t alignment, std::size_t size) {
-  holdfast::bench::count();
+  holdfast::bench::count(size);
   return __libc_memalign(alignment, size);
 }
 }

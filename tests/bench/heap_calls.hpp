@@ -24,8 +24,27 @@ inline constexpr bool kHeapCallsAreCounted = true;
 /// the program that this is linked into, a bench or a test; production code has no hook.
 [[nodiscard]] std::uint64_t heap_calls() noexcept;
 
+/// The bytes that those calls asked for; of a realloc the whole new size.
+[[nodiscard]] std::uint64_t heap_bytes() noexcept;
+
 /// What the shim module tells of the thread it is on: true between entering and leaving a native call. Calls made
-/// meanwhile are the vendor's and are not counted. Null: everything is counted.
+/// meanwhile are the vendor's and are not counted, nor are their bytes. Null: everything is counted.
 void leave_out_calls_while(bool (*is_inside_native_call)()) noexcept;
+
+/// What one operation takes of the heap.
+struct HeapUse {
+  double calls = 0;
+  double bytes = 0;
+};
+
+/// Of one among `times` on this thread, once those before have got what they keep.
+template <typename Operation>
+[[nodiscard]] HeapUse heap_use_of(Operation operation, int times = 50) {
+  operation();
+  const std::uint64_t calls = heap_calls();
+  const std::uint64_t bytes = heap_bytes();
+  for (int i = 0; i < times; ++i) operation();
+  return {static_cast<double>(heap_calls() - calls) / times, static_cast<double>(heap_bytes() - bytes) / times};
+}
 
 }  // namespace holdfast::bench

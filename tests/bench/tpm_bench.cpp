@@ -245,21 +245,20 @@ void compare(const Shim& shim, const std::string& shim_path, bool has_auth_value
     print("ESYS with a session that is kept / our header, whole", estimate(ratio(other_kept.total, fresh.total)),
           "×");
   }
-  std::printf("\nCommands for each: ours %g, ESYS %g.\n", fresh.commands, other.commands);
 
-  const auto heap = [&](const std::function<void()>& once) {
-    constexpr int kTimes = 50;
-    const std::uint64_t before = heap_calls();
-    for (int i = 0; i < kTimes; ++i) once();
-    return static_cast<double>(heap_calls() - before) / kTimes;
-  };
-  const double all = heap(header);
+  const HeapUse all = heap_use_of(header);
   leave_out_calls_while(shim.is_inside);
-  const double own = heap(header);
-  const double esys_own = heap(same);
+  const HeapUse own = heap_use_of(header);
+  const HeapUse esys_own = heap_use_of(same);
   leave_out_calls_while(nullptr);
-  std::printf("\nHeap calls: %g in our frames, %g in the TCTI and the shim; %g in ESYS' frames.\n", own, all - own,
-              esys_own);
+  const auto heap = [](const std::string& where, const HeapUse& use) {
+    print_count("heap calls " + where, use.calls, "calls");
+    print_count("heap calls " + where + ": asked for", use.bytes, "bytes");
+  };
+  heap("in our frames", own);
+  heap("in the TCTI and the shim below ours", {all.calls - own.calls, all.bytes - own.bytes});
+  heap("in ESYS' frames", esys_own);
+  std::printf("\nCommands for each: ours %g, ESYS %g.\n", fresh.commands, other.commands);
 }
 
 }  // namespace
