@@ -33,6 +33,14 @@ Estimate estimate(std::vector<double> values) {
   return {at(count / 2), at(count / 2 - reach - 1), at(count / 2 + reach)};
 }
 
+Estimate scaled(Estimate estimate, double factor) {
+  return {estimate.median * factor, estimate.low * factor, estimate.high * factor};
+}
+
+Estimate times_in(double whole, const Estimate& estimate) {
+  return {whole / estimate.median, whole / estimate.high, whole / estimate.low};
+}
+
 Rounds::Rounds(std::vector<Case> cases, std::size_t rounds) : cases_(std::move(cases)), samples_(cases_.size()) {
   for (const Case& each : cases_) each.run(each.block);  // warm up
   // What ran before leaves its mark on caches and branch predictors: no case follows the same one in every round.

@@ -21,6 +21,10 @@ struct Estimate {
   double high = 0;
 };
 [[nodiscard]] Estimate estimate(std::vector<double> values);
+/// In another unit.
+[[nodiscard]] Estimate scaled(Estimate estimate, double factor);
+/// How often in `whole`, of what takes as long as `estimate` says.
+[[nodiscard]] Estimate times_in(double whole, const Estimate& estimate);
 
 /// Nanoseconds per operation of every case in every round.
 ///

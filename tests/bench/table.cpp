@@ -11,7 +11,8 @@
 namespace holdfast::bench {
 namespace {
 
-std::string section;  // NOLINT: one thread prints
+std::string section;               // NOLINT: one thread prints
+std::vector<std::string> columns;  // NOLINT
 
 std::string quoted(const std::string& text) {
   std::string out = "\"";
@@ -47,6 +48,11 @@ std::string shown(double value) {
   return text.data();
 }
 
+void keep(const std::string& what, const char* unit, const Estimate& estimate) {
+  keep(what, unit,
+       number("median", estimate.median) + ", " + number("low", estimate.low) + ", " + number("high", estimate.high));
+}
+
 }  // namespace
 
 void begin_table(const std::string& title) {
@@ -57,13 +63,32 @@ void begin_table(const std::string& title) {
 void print(const std::string& what, const Estimate& estimate, const char* unit) {
   std::printf("| %-66s | %9s | %9s – %9s | %s |\n", what.c_str(), shown(estimate.median).c_str(),
               shown(estimate.low).c_str(), shown(estimate.high).c_str(), unit);
-  keep(what, unit,
-       number("median", estimate.median) + ", " + number("low", estimate.low) + ", " + number("high", estimate.high));
+  keep(what, unit, estimate);
 }
 
 void print_count(const std::string& what, double value, const char* unit) {
   std::printf("| %-66s | %9.5g | | %s |\n", what.c_str(), value, unit);
   keep(what, unit, number("value", value));
+}
+
+void begin_grid(const std::string& title, const std::vector<std::string>& names) {
+  section = title;
+  columns = names;
+  std::printf("\n### %s\n\n| what |", title.c_str());
+  for (const std::string& name : columns) std::printf(" %s |", name.c_str());
+  std::printf(" unit |\n| --- |");
+  for (std::size_t i = 0; i < columns.size(); ++i) std::printf(" --- |");
+  std::printf(" --- |\n");
+}
+
+void print_row(const std::string& what, const std::vector<Estimate>& cells, const char* unit) {
+  std::printf("| %-58s |", what.c_str());
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const Estimate& cell = cells[i];
+    std::printf(" %s (%s – %s) |", shown(cell.median).c_str(), shown(cell.low).c_str(), shown(cell.high).c_str());
+    keep(what + ": " + columns.at(i), unit, cell);
+  }
+  std::printf(" %s |\n", unit);
 }
 
 void keep_distribution(const std::string& what, std::vector<double> samples, const char* unit) {

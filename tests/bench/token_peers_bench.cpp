@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // What others need for the same job: a complete header, signed by a key on a SoftHSM token; and what it costs with a
-// key in memory.
+// key in memory. On one thread, and on several.
 //   token_peers_bench MODULE ROUNDS
-#include "holdfast/signer.hpp"
 #include "holdfast/verifier.hpp"
 
 #include "tests/bench/bench.hpp"
 #include "tests/bench/bench_token.hpp"
+#include "tests/bench/fresh_key.hpp"
 #include "tests/bench/heap_calls.hpp"
+#include "tests/bench/ids.hpp"
 #include "tests/bench/peers/header_peer.hpp"
-#include "tests/bench/required.hpp"
+#include "tests/bench/peers/holdfast_signer.hpp"
 #include "tests/bench/rounds.hpp"
 #include "tests/bench/table.hpp"
 
 #include <time.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
@@ -23,110 +25,148 @@
 namespace holdfast::bench {
 namespace {
 
-using namespace std::chrono_literals;
 using Buffer = std::array<char, kMaxAuthorizationSize>;
+using MakerPtr = std::shared_ptr<HeaderMaker>;
 
 constexpr const char* kUnverified = "holdfast, fresh, the first signature verified";
 constexpr const char* kPlainToken = "p256";
+constexpr std::array kThreads{1U, 2U, 4U, 8U};
+constexpr double kSecond = 1e9;
+constexpr double kBlockTime = 40e6;  // ns on one thread: long beside the time in which threads begin
 
-struct Ids {
-  RuntimeId runtime = require(RuntimeId::parse("agent-0123456789abcdef"));
-  TaskId task = require(TaskId::parse("task-0123456789abcdef"));
-};
-
-/// Somebody who makes headers.
-struct Maker {
+/// A name, and who makes headers under it: one for all threads, or one for each.
+struct Entry {
   std::string name;
-  std::function<std::size_t(std::span<char>)> header;
+  std::vector<MakerPtr> makers;
   PublicKey key;
   std::size_t block = 1;
 };
 
+std::string on(const std::string& name, unsigned threads) { return name + " x" + std::to_string(threads); }
+
 class Comparison {
  public:
-  Comparison(const BenchToken& token, Scheme scheme) : token_(token), scheme_(scheme) {
-    SignerOptions options;
+  Comparison(const BenchToken& token, Scheme scheme) : scheme_(scheme) {
     const std::string uri = token.uri(scheme, token.module_path());
-    options.runtime_id = ids_.runtime.view();
-    options.key_uri = uri;
-    options.pin_source = token.pin_source();
-    for (const auto verify : {VerifySignatures::always, VerifySignatures::after_open_and_recovery}) {
-      options.verify = verify;
-      signers_.push_back(require(Signer::open(options)));
-    }
-    const auto ours = [this](std::size_t which, Freshness freshness) {
-      return [this, which, freshness](std::span<char> out) {
-        return require(signers_[which].authorization(ids_.task, 10s, out, freshness));
-      };
-    };
-    add({kUnverified, ours(1, Freshness::fresh), token.public_key(scheme)});
-    add({"holdfast, fresh, every signature verified", ours(0, Freshness::fresh), token.public_key(scheme)});
-    add({"holdfast, reused within the second", ours(0, Freshness::reuse), token.public_key(scheme), 4000});
+    const auto ours = [&](SignerUse use) { return MakerPtr(holdfast_signer(uri, token.pin_source(), use)); };
+    const PublicKey& key = token.public_key(scheme);
+    add({kUnverified, {ours({VerifySignatures::after_open_and_recovery, Freshness::fresh})}, key});
+    add({"holdfast, fresh, every signature verified", {ours({})}, key});
+    add({"holdfast, reused within the second", {ours({VerifySignatures::always, Freshness::reuse})}, key, 4000});
   }
 
-  void add_peer(const std::string& name, const std::function<std::unique_ptr<HeaderPeer>(PublicKey&)>& make) {
+  void add_peer(const std::string& name, const PublicKey& key, const std::function<MakerPtr()>& make,
+                std::size_t objects = 1) {
     try {
-      PublicKey key = token_.public_key(scheme_);
-      std::shared_ptr<HeaderPeer> peer = make(key);
-      add({name, [this, peer](std::span<char> out) { return peer->header(ids_.runtime, ids_.task, out); }, key});
+      std::vector<MakerPtr> makers;
+      while (makers.size() < objects) makers.push_back(make());
+      add({name, std::move(makers), key});
     } catch (const std::exception& failed) {
       cannot_.push_back(name + ": " + failed.what());
     }
   }
   void note(const std::string& text) { cannot_.push_back(text); }
 
-  void print_all(std::size_t rounds) const {
+  void print_all(std::size_t rounds) {
     std::vector<Case> cases;
-    for (const Maker& maker : makers_) {
-      cases.push_back({maker.name,
-                       [&maker](std::size_t n) {
-                         return time_once(n, [&maker](std::size_t times) {
-                           Buffer out;  // NOLINT: written before it is read
-                           for (std::size_t i = 0; i < times; ++i) maker.header(out);
-                         });
+    for (const Entry& entry : entries_) {
+      cases.push_back({entry.name,
+                       [&](std::size_t n) {
+                         return time_once(n, [&](std::size_t times) { make_headers(*entry.makers[0], times); });
                        },
-                       maker.block});
+                       entry.block});
     }
     const Rounds measured(std::move(cases), rounds);
-    const std::string name = scheme_ == Scheme::ed25519 ? "Ed25519" : "ES256";
-    begin_table(name + " on SoftHSM, a complete header: holdfast and others, " + std::to_string(rounds) + " rounds");
-    for (const Maker& maker : makers_) {
-      Estimate time = measured.time(maker.name);
-      for (double* part : {&time.median, &time.low, &time.high}) *part /= 1000;
-      print(maker.name, time, "µs (this machine, this minute)");
+    begin_table(name() + " on SoftHSM, a complete header: holdfast and others, " + std::to_string(rounds) +
+                " rounds");
+    for (const Entry& entry : entries_) {
+      print(entry.name, scaled(measured.time(entry.name), 1e-3), "µs (this machine, this minute)");
     }
-    for (const Maker& maker : makers_) {
-      if (maker.name != kUnverified)
-        print(maker.name + " / the first line", measured.ratio(maker.name, kUnverified), "×");
+    for (const Entry& entry : entries_) {
+      if (entry.name != kUnverified)
+        print(entry.name + " / the first line", measured.ratio(entry.name, kUnverified), "×");
     }
-    for (const Maker& maker : makers_) print_count(maker.name + ": heap calls, the module's too", heap_of(maker), "");
-    for (const std::string& line : cannot_) std::printf("\n%s.\n", line.c_str());
+    for (const Entry& entry : entries_) {
+      const HeapUse heap = heap_use_of([&] { make_headers(*entry.makers[0], 1); });
+      print_count(entry.name + ": heap calls, the module's too", heap.calls, "calls");
+      print_count(entry.name + ": asked for by them", heap.bytes, "bytes");
+    }
+    for (Entry& entry : entries_) entry.block = block_of(measured.time(entry.name).median);
+    print_notes();
+  }
+
+  // After `print_all`, which knows how long a header takes.
+  void print_threads(std::size_t rounds) const {
+    std::vector<Case> cases;
+    for (const Entry& entry : entries_) {
+      for (const unsigned threads : kThreads) {
+        cases.push_back({on(entry.name, threads),
+                         [&entry, threads, this](std::size_t n) {
+                           std::atomic<std::size_t> next{0};
+                           return time_threads(threads, n, [&](std::size_t times) {
+                             make_headers(*entry.makers[next.fetch_add(1) % entry.makers.size()], times);
+                           });
+                         },
+                         entry.block});
+      }
+    }
+    const Rounds measured(std::move(cases), rounds);
+    std::vector<std::string> columns;
+    for (const unsigned threads : kThreads) {
+      columns.push_back(std::to_string(threads) + (threads == 1 ? " thread" : " threads"));
+    }
+    const std::string title = name() + " on SoftHSM, headers per second by threads";
+    begin_grid(title + ", " + std::to_string(rounds) + " rounds", columns);
+    for (const Entry& entry : entries_) {
+      std::vector<Estimate> cells;
+      for (const unsigned threads : kThreads)
+        cells.push_back(times_in(kSecond, measured.time(on(entry.name, threads))));
+      print_row(entry.name, cells, "headers/s");
+    }
+    for (const Entry& entry : entries_) {
+      if (entry.name == kUnverified) continue;
+      std::vector<Estimate> cells;
+      for (const unsigned threads : kThreads) {
+        cells.push_back(measured.ratio(on(kUnverified, threads), on(entry.name, threads)));
+      }
+      print_row(entry.name + " / the first line", cells, "×");
+    }
+    print_notes();
   }
 
  private:
   // Only who makes headers that verify is compared.
-  void add(Maker maker) {
-    Buffer out{};
-    const std::size_t size = maker.header(out);
-    const auto assertion = require(parse_authorization({out.data(), size}));
-    require(verify_assertion(assertion, maker.key, {.now = {time(nullptr)}, .seconds = 5}));
-    makers_.push_back(std::move(maker));
+  void add(Entry entry) {
+    for (const MakerPtr& maker : entry.makers) {
+      Buffer out{};
+      const std::size_t size = maker->header(ids_.runtime, ids_.task, out);
+      const auto assertion = require(parse_authorization({out.data(), size}));
+      require(verify_assertion(assertion, entry.key, {.now = {time(nullptr)}, .seconds = 5}));
+    }
+    entries_.push_back(std::move(entry));
   }
 
-  static double heap_of(const Maker& maker) {
-    constexpr int kTimes = 50;
+  // Who is not in the table above, or is there in another way.
+  void print_notes() const {
+    for (const std::string& line : cannot_) std::printf("\n%s.\n", line.c_str());
+  }
+
+  void make_headers(HeaderMaker& maker, std::size_t n) const {
     Buffer out;  // NOLINT: written before it is read
-    maker.header(out);
-    const std::uint64_t before = heap_calls();
-    for (int i = 0; i < kTimes; ++i) maker.header(out);
-    return static_cast<double>(heap_calls() - before) / kTimes;
+    for (std::size_t i = 0; i < n; ++i) maker.header(ids_.runtime, ids_.task, out);
   }
 
-  const BenchToken& token_;
+  // As many for each thread.
+  static std::size_t block_of(double nanoseconds) {
+    const std::size_t most = kThreads.back();
+    return (static_cast<std::size_t>(kBlockTime / nanoseconds) / most + 1) * most;
+  }
+
+  [[nodiscard]] std::string name() const { return scheme_ == Scheme::ed25519 ? "Ed25519" : "ES256"; }
+
   Scheme scheme_;
   Ids ids_;
-  std::vector<Signer> signers_;
-  std::vector<Maker> makers_;
+  std::vector<Entry> entries_;
   std::vector<std::string> cannot_;
 };
 
@@ -139,23 +179,30 @@ int run(int argc, char** argv) {
   }
   BenchToken token(argv[1]);
   const PublicKey plain = token.add_token(kPlainToken, Scheme::es256);
-  const std::size_t rounds = std::max<std::size_t>(std::strtoul(argv[2], nullptr, 10), 10) * 5;
+  const std::size_t rounds = std::max<std::size_t>(std::strtoul(argv[2], nullptr, 10), 10);
   for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) {
     Comparison all(token, scheme);
-    all.add_peer("GnuTLS, the same key", [&](PublicKey&) { return gnutls_privkey(token, scheme); });
+    all.add_peer(
+        "GnuTLS, the same key", token.public_key(scheme), [&] { return gnutls_privkey(token.module_path(), scheme); },
+        kThreads.back());
+    const FreshKey key(scheme);
+    const std::string pem_file = token.folder().write("key.pem", key.pem());
     if (scheme == Scheme::ed25519) {
       all.note("OpenSSL's pkcs11 engine (libp11 0.4.12) has no Ed25519");
-      all.add_peer("libsodium, a key in memory", [](PublicKey& key) { return sodium_key(key); });
+      const auto seed = key.value();
+      const std::string seed_file =
+          token.folder().write("seed", {reinterpret_cast<const char*>(seed.data()), seed.size()});
+      all.add_peer("libsodium, a key in memory", key.public_key(), [&] { return sodium_key(seed_file); });
     } else {
       all.note(
           "OpenSSL's pkcs11 engine finds no key on a token that also holds an Ed25519 key: it has a token to itself");
-      all.add_peer("OpenSSL with the pkcs11 engine, a token without Ed25519", [&](PublicKey& key) {
-        key = plain;
-        return openssl_engine(token, kPlainToken, std::string(scheme_name(scheme)));
+      all.add_peer("OpenSSL with the pkcs11 engine, a token without Ed25519", plain, [&] {
+        return openssl_engine(token.module_path(), kPlainToken, std::string(scheme_name(scheme)));
       });
     }
-    all.add_peer("libcrypto, a key in memory", [&](PublicKey& key) { return libcrypto_key(scheme, key); });
-    all.print_all(rounds);
+    all.add_peer("libcrypto, a key in memory", key.public_key(), [&] { return libcrypto_key(scheme, pem_file); });
+    all.print_all(rounds * 5);
+    all.print_threads(std::max<std::size_t>(rounds / 5, 10));
   }
   return 0;
 }

@@ -91,9 +91,7 @@ void compare(const char* title, std::vector<Entry> entries, std::size_t rounds) 
   begin_table(std::string(title) + ", one signature over a digest, " + std::to_string(rounds) + " rounds");
   const std::string& ours = entries.front().name;
   for (const Entry& entry : entries) {
-    Estimate time = measured.time(entry.name);
-    for (double* part : {&time.median, &time.low, &time.high}) *part /= 1000;
-    print(entry.name, time, "µs (this machine, this minute)");
+    print(entry.name, scaled(measured.time(entry.name), 1e-3), "µs (this machine, this minute)");
   }
   for (const Entry& entry : entries) {
     if (entry.name != ours) print(entry.name + " / the first line", measured.ratio(entry.name, ours), "×");

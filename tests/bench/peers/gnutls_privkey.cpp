@@ -25,16 +25,17 @@ void put(const gnutls_datum_t& number, std::span<std::byte> out) {
 
 class GnutlsPrivkey final : public HeaderPeer {
  public:
-  GnutlsPrivkey(const BenchToken& token, Scheme scheme) : scheme_(scheme) {
+  GnutlsPrivkey(const std::string& module_path, Scheme scheme) : scheme_(scheme) {
     // Once in a process: the module, and none of those that the machine configures.
-    static const int is_ready = [&token] {
+    static const int is_ready = [&module_path] {
       require(gnutls_pkcs11_init(GNUTLS_PKCS11_FLAG_MANUAL, nullptr), "gnutls_pkcs11_init");
-      require(gnutls_pkcs11_add_provider(token.module_path().c_str(), nullptr), "gnutls_pkcs11_add_provider");
+      require(gnutls_pkcs11_add_provider(module_path.c_str(), nullptr), "gnutls_pkcs11_add_provider");
       return 0;
     }();
     static_cast<void>(is_ready);
     require(gnutls_privkey_init(&key_), "gnutls_privkey_init");
-    const std::string uri = "pkcs11:token=bench;object=" + std::string(scheme_name(scheme)) +
+    const std::string uri = "pkcs11:token=" + std::string(BenchToken::kLabel) +
+                            ";object=" + std::string(scheme_name(scheme)) +
                             ";type=private?pin-value=" + BenchToken::kPin;
     require(gnutls_privkey_import_url(key_, uri.c_str(), 0), "gnutls_privkey_import_url");
   }
@@ -76,8 +77,8 @@ class GnutlsPrivkey final : public HeaderPeer {
 
 }  // namespace
 
-std::unique_ptr<HeaderPeer> gnutls_privkey(const BenchToken& token, Scheme scheme) {
-  return std::make_unique<GnutlsPrivkey>(token, scheme);
+std::unique_ptr<HeaderPeer> gnutls_privkey(const std::string& module_path, Scheme scheme) {
+  return std::make_unique<GnutlsPrivkey>(module_path, scheme);
 }
 
 }  // namespace holdfast::bench

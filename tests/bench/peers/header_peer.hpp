@@ -11,35 +11,41 @@
 
 namespace holdfast::bench {
 
-class BenchToken;
-
-/// Another way to have an assertion signed, as its own documentation tells, with everything that can be done before
-/// done before. The header around the signature is the same for all of them: ours. Nothing is verified.
-///
-/// One thread at a time. Throws where it cannot.
-class HeaderPeer {
+/// Somebody who makes headers, with everything that can be done before done before. Throws where it cannot.
+class HeaderMaker {
  public:
-  virtual ~HeaderPeer() = default;
+  virtual ~HeaderMaker() = default;
+  /// Writes a complete `Authorization` value of this second and returns its size. From many threads at once, unless
+  /// it is said otherwise.
+  virtual std::size_t header(const RuntimeId& runtime, const TaskId& task, std::span<char> out) = 0;
+};
+
+/// Another way to have an assertion signed, as its own documentation tells. The header around the signature is the
+/// same for all of them: ours. Nothing is verified.
+class HeaderPeer : public HeaderMaker {
+ public:
   /// Signs a whole message; for ES256 its hash is the peer's work.
   virtual Signature sign(std::span<const std::byte> message) = 0;
 
-  /// Writes a complete `Authorization` value of this second and returns its size.
-  std::size_t header(const RuntimeId& runtime, const TaskId& task, std::span<char> out);
+  std::size_t header(const RuntimeId& runtime, const TaskId& task, std::span<char> out) final;
 };
 
-/// GnuTLS: a key of the token by its URI, `gnutls_privkey_sign_data2`.
-[[nodiscard]] std::unique_ptr<HeaderPeer> gnutls_privkey(const BenchToken& token, Scheme scheme);
+/// GnuTLS: a key of the token by its URI, `gnutls_privkey_sign_data2`. For one thread: many could share it, but the
+/// manual recommends an object for each (gnutls_privkey_init).
+[[nodiscard]] std::unique_ptr<HeaderPeer> gnutls_privkey(const std::string& module_path, Scheme scheme);
 
 /// OpenSSL with libp11's engine `pkcs11`: `ENGINE_load_private_key`, `EVP_DigestSign`. ES256, and only on a token
-/// without an Ed25519 key: on others the engine finds none at all (libp11 0.4.12).
-[[nodiscard]] std::unique_ptr<HeaderPeer> openssl_engine(const BenchToken& token, const std::string& token_label,
+/// without an Ed25519 key: on others the engine finds none at all (libp11 0.4.12). Threads share it, and the engine
+/// has a pool of sessions for them.
+[[nodiscard]] std::unique_ptr<HeaderPeer> openssl_engine(const std::string& module_path,
+                                                         const std::string& token_label,
                                                          const std::string& key_label);
 
-/// A key in this process's memory, and what computes with it: what a key that cannot be taken out costs is the
-/// difference. Ed25519.
-[[nodiscard]] std::unique_ptr<HeaderPeer> sodium_key(PublicKey& public_key);
+/// A key that is read from a file and stays in this process's memory, and what computes with it: what a key that
+/// cannot be taken out costs is the difference. Ed25519, from a file that holds the seed.
+[[nodiscard]] std::unique_ptr<HeaderPeer> sodium_key(const std::string& seed_file);
 
-/// The same of OpenSSL's libcrypto, either scheme: `EVP_DigestSign`.
-[[nodiscard]] std::unique_ptr<HeaderPeer> libcrypto_key(Scheme scheme, PublicKey& public_key);
+/// The same of OpenSSL's libcrypto, either scheme, from PEM: `EVP_DigestSign`.
+[[nodiscard]] std::unique_ptr<HeaderPeer> libcrypto_key(Scheme scheme, const std::string& pem_file);
 
 }  // namespace holdfast::bench

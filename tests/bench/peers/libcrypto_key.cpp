@@ -2,31 +2,22 @@
 #include "tests/bench/peers/evp_signing.hpp"
 
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 
+#include <cstdio>
 #include <stdexcept>
 
 namespace holdfast::bench {
 namespace {
 
-void require(bool is_done, const char* what) {
-  if (!is_done) throw std::runtime_error(std::string("libcrypto: ") + what);
-}
-
 class LibcryptoKey final : public HeaderPeer {
  public:
-  LibcryptoKey(Scheme scheme, PublicKey& public_key) : scheme_(scheme) {
-    key_ = scheme == Scheme::ed25519 ? EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")
-                                     : EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
-    require(key_ != nullptr, "EVP_PKEY_Q_keygen");
-    std::array<unsigned char, kP256PointSize> bytes{};
-    std::size_t size = bytes.size();
-    if (scheme == Scheme::ed25519) {
-      require(EVP_PKEY_get_raw_public_key(key_, bytes.data(), &size) == 1, "EVP_PKEY_get_raw_public_key");
-    } else {
-      require(EVP_PKEY_get_octet_string_param(key_, "pub", bytes.data(), bytes.size(), &size) == 1,
-              "EVP_PKEY_get_octet_string_param");
-    }
-    public_key = PublicKey::from_bytes(scheme, std::as_bytes(std::span(bytes).first(size))).value();
+  LibcryptoKey(Scheme scheme, const std::string& pem_file) : scheme_(scheme) {
+    FILE* const file = std::fopen(pem_file.c_str(), "r");
+    if (file == nullptr) throw std::runtime_error(pem_file + " cannot be read");
+    key_ = PEM_read_PrivateKey(file, nullptr, nullptr, nullptr);
+    std::fclose(file);
+    if (key_ == nullptr) throw std::runtime_error("libcrypto: PEM_read_PrivateKey");
   }
   ~LibcryptoKey() override { EVP_PKEY_free(key_); }
   LibcryptoKey(const LibcryptoKey&) = delete;
@@ -41,8 +32,8 @@ class LibcryptoKey final : public HeaderPeer {
 
 }  // namespace
 
-std::unique_ptr<HeaderPeer> libcrypto_key(Scheme scheme, PublicKey& public_key) {
-  return std::make_unique<LibcryptoKey>(scheme, public_key);
+std::unique_ptr<HeaderPeer> libcrypto_key(Scheme scheme, const std::string& pem_file) {
+  return std::make_unique<LibcryptoKey>(scheme, pem_file);
 }
 
 }  // namespace holdfast::bench

@@ -19,11 +19,11 @@ void require(bool is_done, const char* what) {
 
 class OpensslEngine final : public HeaderPeer {
  public:
-  OpensslEngine(const BenchToken& token, const std::string& token_label, const std::string& key_label) {
+  OpensslEngine(const std::string& module_path, const std::string& token_label, const std::string& key_label) {
     ENGINE_load_dynamic();
     engine_ = ENGINE_by_id("pkcs11");
     require(engine_ != nullptr, "not installed (libengine-pkcs11-openssl)");
-    require(ENGINE_ctrl_cmd_string(engine_, "MODULE_PATH", token.module_path().c_str(), 0) == 1, "MODULE_PATH");
+    require(ENGINE_ctrl_cmd_string(engine_, "MODULE_PATH", module_path.c_str(), 0) == 1, "MODULE_PATH");
     require(ENGINE_ctrl_cmd_string(engine_, "PIN", BenchToken::kPin, 0) == 1, "PIN");
     require(ENGINE_init(engine_) == 1, "ENGINE_init");
     const std::string uri = "pkcs11:token=" + token_label + ";object=" + key_label + ";type=private";
@@ -47,9 +47,9 @@ class OpensslEngine final : public HeaderPeer {
 
 }  // namespace
 
-std::unique_ptr<HeaderPeer> openssl_engine(const BenchToken& token, const std::string& token_label,
+std::unique_ptr<HeaderPeer> openssl_engine(const std::string& module_path, const std::string& token_label,
                                            const std::string& key_label) {
-  return std::make_unique<OpensslEngine>(token, token_label, key_label);
+  return std::make_unique<OpensslEngine>(module_path, token_label, key_label);
 }
 
 }  // namespace holdfast::bench

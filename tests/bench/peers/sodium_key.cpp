@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/peers/header_peer.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <sodium.h>
 
@@ -11,12 +12,14 @@ namespace {
 
 class SodiumKey final : public HeaderPeer {
  public:
-  explicit SodiumKey(PublicKey& public_key) {
+  explicit SodiumKey(const std::string& seed_file) {
+    const std::string seed = test::read_file(seed_file);
+    if (seed.size() != crypto_sign_SEEDBYTES) throw std::runtime_error(seed_file + " holds no seed");
     std::array<unsigned char, crypto_sign_PUBLICKEYBYTES> point{};
-    if (sodium_init() < 0 || crypto_sign_keypair(point.data(), key_.data()) != 0) {
+    if (sodium_init() < 0 || crypto_sign_seed_keypair(point.data(), key_.data(),
+                                                      reinterpret_cast<const unsigned char*>(seed.data())) != 0) {
       throw std::runtime_error("libsodium makes no key");
     }
-    public_key = PublicKey::from_bytes(Scheme::ed25519, std::as_bytes(std::span(point))).value();
   }
 
   Signature sign(std::span<const std::byte> message) override {
@@ -32,6 +35,8 @@ class SodiumKey final : public HeaderPeer {
 
 }  // namespace
 
-std::unique_ptr<HeaderPeer> sodium_key(PublicKey& public_key) { return std::make_unique<SodiumKey>(public_key); }
+std::unique_ptr<HeaderPeer> sodium_key(const std::string& seed_file) {
+  return std::make_unique<SodiumKey>(seed_file);
+}
 
 }  // namespace holdfast::bench
