@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/peers/first_header.hpp"
+
+namespace holdfast::bench {
+
+std::unique_ptr<HeaderMaker> open_key(const KeyPlace& place) {
+  return gnutls_privkey(place.module_path, place.scheme);
+}
+
+}  // namespace holdfast::bench
