@@ -1,36 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/raw_token.hpp"
 
-#include "tests/bench/bench_token.hpp"
-
-#include <p11-kit/pkcs11.h>
-
-#include <dlfcn.h>
+#include "tests/bench/raw_module.hpp"
 
 #include <array>
 #include <stdexcept>
-#include <string_view>
 
 namespace holdfast::bench {
-namespace {
-
-void require(CK_RV result, const char* what) {
-  if (result != CKR_OK) throw std::runtime_error(std::string(what) + " failed");
-}
-
-CK_SLOT_ID slot_of(CK_FUNCTION_LIST& calls, std::span<const CK_SLOT_ID> slots) {
-  const std::string_view wanted = BenchToken::kLabel;
-  for (const CK_SLOT_ID slot : slots) {
-    CK_TOKEN_INFO info{};
-    require(calls.C_GetTokenInfo(slot, &info), "C_GetTokenInfo");
-    const std::string_view label(reinterpret_cast<const char*>(info.label), sizeof info.label);
-    if (label.starts_with(wanted) && label.find_first_not_of(' ', wanted.size()) == std::string_view::npos)
-      return slot;
-  }
-  throw std::runtime_error("the bench's token is not there");
-}
-
-}  // namespace
 
 struct RawToken::State {
   CK_FUNCTION_LIST* calls = nullptr;
@@ -41,16 +17,9 @@ struct RawToken::State {
 
 RawToken::RawToken(const std::string& module_path, const std::string& key_label, Scheme scheme)
     : state_(std::make_unique<State>()) {
-  void* module = dlopen(module_path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (module == nullptr) throw std::runtime_error("the module cannot be loaded");
-  const auto get_list = reinterpret_cast<CK_C_GetFunctionList>(dlsym(module, "C_GetFunctionList"));
-  require(get_list(&state_->calls), "C_GetFunctionList");
+  state_->calls = &raw_module(module_path);
+  state_->slot = bench_slot(*state_->calls);
   state_->mechanism.mechanism = scheme == Scheme::ed25519 ? CKM_EDDSA : CKM_ECDSA;
-
-  std::array<CK_SLOT_ID, 8> slots{};
-  CK_ULONG count = slots.size();
-  require(state_->calls->C_GetSlotList(CK_TRUE, slots.data(), &count), "C_GetSlotList");
-  state_->slot = slot_of(*state_->calls, std::span(slots).first(count));
   CK_SESSION_HANDLE session = 0;
   require(state_->calls->C_OpenSession(state_->slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session),
           "C_OpenSession");
