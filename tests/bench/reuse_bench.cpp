@@ -10,13 +10,21 @@
 #include "tests/bench/rounds.hpp"
 #include "tests/bench/table.hpp"
 
+#include <sys/mman.h>
+#include <time.h>
+
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <memory>
+#include <numeric>
+#include <optional>
 #include <random>
+#include <stdexcept>
 #include <vector>
 
 namespace holdfast::bench {
@@ -59,7 +67,7 @@ class ManyTasks {
     std::vector<TaskId> order = tasks_;
     std::shuffle(order.begin(), order.end(), std::mt19937(1));  // NOLINT: the same order in every run
     std::array<char, kMaxAuthorizationSize> out{};
-    for (const TaskId& task : order) (void)require(signer_->authorization(task, 10s, out));
+    for (const TaskId& task : order) header_size_ = require(signer_->authorization(task, 10s, out));
   }
 
   /// Headers of one task after another, for one thread.
@@ -76,12 +84,55 @@ class ManyTasks {
     for (std::size_t i = 0; i < n; ++i) (void)require(signer_->authorization(tasks_[0], 10s, out));
   }
   [[nodiscard]] double opened() const { return opened_; }
+  [[nodiscard]] std::size_t header_size() const { return header_size_; }
 
  private:
   mutable std::optional<Signer> signer_;
   std::vector<TaskId> tasks_;
   std::size_t next_ = 0;
   double opened_ = 0;
+  std::size_t header_size_ = 0;
+};
+
+/// What a reused header cannot do without, and nothing else: the tick is read, the call is counted, as many bytes are
+/// copied; of one place or of `count` that lie as the signer's do and are asked for in an order that is not theirs.
+class BareCopies {
+ public:
+  BareCopies(std::uint32_t count, std::size_t header_size)
+      : header_size_(header_size), mapped_size_(std::size_t{count} * kPlaceSize), order_(count) {
+    memory_ = mmap(nullptr, mapped_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory_ == MAP_FAILED) throw std::runtime_error("no memory for the copies");
+    if (mapped_size_ >= kLargePage) (void)madvise(memory_, mapped_size_, MADV_HUGEPAGE);
+    std::memset(memory_, 'x', mapped_size_);
+    std::iota(order_.begin(), order_.end(), 0U);
+    std::shuffle(order_.begin(), order_.end(), std::mt19937(1));  // NOLINT: the same order in every run
+  }
+  BareCopies(const BareCopies&) = delete;
+  BareCopies& operator=(const BareCopies&) = delete;
+  ~BareCopies() { munmap(memory_, mapped_size_); }
+
+  void copy(std::size_t n) {
+    std::array<char, kMaxAuthorizationSize> out;  // NOLINT: written before it is read
+    for (std::size_t i = 0; i < n; ++i) {
+      timespec tick{};
+      clock_gettime(CLOCK_MONOTONIC_COARSE, &tick);
+      counted_.fetch_add(1, std::memory_order_relaxed);
+      std::memcpy(out.data(), static_cast<const char*>(memory_) + order_[next_] * kPlaceSize, header_size_);
+      asm volatile("" : : "r"(out.data()), "r"(&tick) : "memory");  // all of it is needed, says this
+      if (++next_ == order_.size()) next_ = 0;
+    }
+  }
+
+ private:
+  static constexpr std::size_t kPlaceSize = 768;  // of a task in the signer's cache
+  static constexpr std::size_t kLargePage = std::size_t{2} << 20U;
+
+  std::size_t header_size_;
+  std::size_t mapped_size_;
+  void* memory_ = nullptr;
+  std::vector<std::uint32_t> order_;
+  std::size_t next_ = 0;
+  std::atomic<std::uint64_t> counted_{0};
 };
 
 }  // namespace
@@ -101,6 +152,8 @@ int run(int argc, char** argv) {
   const auto name = [](std::uint32_t count) {
     return "reused header, " + std::to_string(count) + (count == 1 ? " task" : " tasks in turn");
   };
+  BareCopies one_copy(1, signers.front()->header_size());
+  BareCopies many_copies(kTasks.back(), signers.front()->header_size());
   const double filled = mapped();
   std::vector<Case> cases;
   for (std::size_t i = 0; i < kTasks.size(); ++i) {
@@ -109,6 +162,12 @@ int run(int argc, char** argv) {
                        return time_once(n, [&signer](std::size_t times) { signer.ask(times); });
                      },
                      kBlock});
+  }
+  for (BareCopies* copies : {&one_copy, &many_copies}) {
+    cases.push_back(
+        {copies == &one_copy ? "bare" : "bare, many",
+         [copies](std::size_t n) { return time_once(n, [copies](std::size_t times) { copies->copy(times); }); },
+         kBlock});
   }
   cases.push_back(
       {"within the second",
@@ -124,29 +183,43 @@ int run(int argc, char** argv) {
   for (const std::uint32_t count : kTasks) print(name(count), single.time(name(count)), "ns");
   print("reused header, 1 task, no max_age: the second's only, with a signature each second",
         single.time("within the second"), "ns");
+  print("no signer: the coarse clock read, an atomic addition, a copy of the header", single.time("bare"), "ns");
+  print("the same, of 10,000 headers in another order", single.time("bare, many"), "ns");
+  print("reused header, 1 task / without a signer", single.ratio(name(1), "bare"), "×");
+  print("reused header, 10000 tasks in turn / without a signer", single.ratio(name(10'000), "bare, many"), "×");
   keep_distribution("mean of 20 calls", single.samples("few"), "ns");
 
-  const std::uint64_t before = heap_calls();
-  signers.back()->ask(kBlock);
-  print_count("heap calls, 10,000 tasks", static_cast<double>(heap_calls() - before) / kBlock, "per header");
+  const HeapUse heap = heap_use_of([&] { signers.back()->ask(1); }, kBlock);
+  print_count("heap calls, 10,000 tasks", heap.calls, "calls per header");
+  print_count("heap calls, 10,000 tasks: asked for", heap.bytes, "bytes per header");
   print_count("mapped by a signer of 1 task, when it opens", signers.front()->opened(), "KiB");
   print_count("mapped by a signer of 10,000 tasks, when it opens", signers.back()->opened(), "KiB");
   print_count("mapped since, over all of these headers", mapped() - filled, "KiB");
 
   constexpr std::array kThreads{1U, 2U, 4U, 8U};
-  const auto on = [](unsigned threads) { return "x" + std::to_string(threads); };
+  const auto on = [](unsigned threads, const char* kind) { return kind + (" x" + std::to_string(threads)); };
   std::vector<Case> shared;
   for (const unsigned threads : kThreads) {
-    shared.push_back({on(threads),
+    shared.push_back({on(threads, "reused"),
                       [threads, &signer = *signers[0]](std::size_t n) {
                         return time_threads(threads, n, [&signer](std::size_t times) { signer.ask_for_one(times); });
                       },
                       kLongBlock});
+    shared.push_back({on(threads, "bare"),
+                      [threads, size = signers[0]->header_size()](std::size_t n) {
+                        return time_threads(threads, n,
+                                            [size](std::size_t times) { BareCopies(1, size).copy(times); });
+                      },
+                      4 * kLongBlock});
   }
   const Rounds scaling(std::move(shared), std::max<std::size_t>(rounds / 4, 10));
   begin_table("Reused header, threads against one, " + std::to_string(rounds) + " rounds");
   for (const unsigned threads : kThreads) {
-    if (threads != 1) print(std::to_string(threads) + " threads: speed-up", scaling.ratio(on(1), on(threads)), "×");
+    if (threads == 1) continue;
+    const std::string text = std::to_string(threads) + " threads";
+    print(text + ": speed-up", scaling.ratio(on(1, "reused"), on(threads, "reused")), "×");
+    print(text + " that share nothing, without a signer: speed-up", scaling.ratio(on(1, "bare"), on(threads, "bare")),
+          "×");
   }
   return 0;
 }
