@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a header costs a shell: `holdfast header` as a process of its own, beside the least that a process can do to
 // sign once, and beside pkcs11-tool.
-//   process_bench MODULE ROUNDS HOLDFAST MINIMAL_SIGN
+//   process_bench MODULE ROUNDS HOLDFAST MINIMAL_SIGN INSTRUCTIONS
+// The last is tests/bench/instructions, which counts those of either process.
 #include "holdfast/identity.hpp"
 
 #include "tests/bench/bench.hpp"
@@ -48,13 +49,22 @@ class Command {
     if (status != 0) throw std::runtime_error(words_[0] + ": " + test::read_file(errors_));
   }
 
+  /// The same under callgrind, which writes to `out`.
+  [[nodiscard]] Command counted(const std::string& out) const {
+    std::vector<std::string> words{"valgrind", "--tool=callgrind", "--callgrind-out-file=" + out};
+    words.insert(words.end(), words_.begin(), words_.end());
+    return {std::move(words), output_};
+  }
+  [[nodiscard]] std::string output() const { return test::read_file(output_); }
+
  private:
   std::vector<std::string> words_;
   std::string output_;
   std::string errors_;
 };
 
-void measure(const BenchToken& token, Scheme scheme, std::size_t rounds, const char* holdfast, const char* minimal) {
+void measure(const BenchToken& token, Scheme scheme, std::size_t rounds, const char* holdfast, const char* minimal,
+             const char* instructions) {
   const test::TemporaryFolder& folder = token.folder();
   const std::string label(scheme_name(scheme));
   const bool is_ed25519 = scheme == Scheme::ed25519;
@@ -69,6 +79,7 @@ void measure(const BenchToken& token, Scheme scheme, std::size_t rounds, const c
   Command ours({holdfast, "header", "--quiet", "--task", "task-0123456789abcdef", "--identity-file", identity_file,
                 "--pin-source", token.pin_source()},
                folder.file(label + ".header"));
+  Command idle({holdfast, "--version"}, folder.file(label + ".version"));
   Command least({minimal, token.module_path(), BenchToken::kPin, label, is_ed25519 ? "EDDSA" : "ECDSA"},
                 folder.file(label + ".minimal"));
   Command tool({"pkcs11-tool", "--module", token.module_path(), "--token-label", "bench", "--login", "--pin",
@@ -82,25 +93,40 @@ void measure(const BenchToken& token, Scheme scheme, std::size_t rounds, const c
       });
     };
   };
-  const Rounds all({{"holdfast", timed(ours)}, {"minimal", timed(least)}, {"pkcs11-tool", timed(tool)}}, rounds);
+  const Rounds all({{"holdfast", timed(ours)},
+                    {"holdfast idle", timed(idle)},
+                    {"minimal", timed(least)},
+                    {"pkcs11-tool", timed(tool)}},
+                   rounds);
 
-  begin_table(std::string(is_ed25519 ? "Ed25519" : "ES256") + " on SoftHSM, one header or signature a process, " +
-              std::to_string(rounds) + " rounds");
+  const std::string name = is_ed25519 ? "Ed25519" : "ES256";
+  begin_table(name + " on SoftHSM, one header or signature a process, " + std::to_string(rounds) + " rounds");
   print("a minimal C program: load, log in, find, sign", all.time("minimal"), "ns (this machine, this minute)");
   print("holdfast header --task / minimal", all.ratio("holdfast", "minimal"), "×");
+  print("holdfast --version, which starts and ends / minimal", all.ratio("holdfast idle", "minimal"), "×");
   print("pkcs11-tool --sign / minimal", all.ratio("pkcs11-tool", "minimal"), "×");
+
+  const std::string ours_counted = folder.file(label + ".ours.callgrind");
+  const std::string least_counted = folder.file(label + ".least.callgrind");
+  ours.counted(ours_counted).run();
+  least.counted(least_counted).run();
+  Command table({instructions, "process", name, ours_counted, least_counted}, folder.file(label + ".table"));
+  table.run();
+  std::fputs(table.output().c_str(), stdout);
 }
 
 }  // namespace
 
 int run(int argc, char** argv) {
-  if (argc != 5) {
-    std::fputs("usage: process_bench MODULE ROUNDS HOLDFAST MINIMAL_SIGN\n", stderr);
+  if (argc != 6) {
+    std::fputs("usage: process_bench MODULE ROUNDS HOLDFAST MINIMAL_SIGN INSTRUCTIONS\n", stderr);
     return 2;
   }
   const BenchToken token(argv[1]);
   const std::size_t rounds = std::max<std::size_t>(std::strtoul(argv[2], nullptr, 10), 10);
-  for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) measure(token, scheme, rounds, argv[3], argv[4]);
+  for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) {
+    measure(token, scheme, rounds, argv[3], argv[4], argv[5]);
+  }
   return 0;
 }
 
