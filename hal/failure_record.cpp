@@ -2,11 +2,11 @@
 #include "hal/failure_record.hpp"
 
 #include "hal/failure_record_text.hpp"
+#include "hal/system_error.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,29 +45,18 @@ void append_number(FixedText<Capacity>& to, std::uint64_t number) noexcept {
   to.append({digits, static_cast<std::size_t>(end - digits)});
 }
 
-Error refuse(Status status, std::string_view what, std::string_view why, int code = 0) noexcept {
-  Error error = failure(status, Layer::system, kDoing);
-  error.native = static_cast<std::uint64_t>(code);
-  error.native_name = code != 0 ? strerrorname_np(code) : nullptr;
-  error.detail.append(what);
-  error.detail.append(" ");
-  error.detail.append(why);
-  return error;
+Error refuse(Status status, std::string_view what, std::string_view why) noexcept {
+  return system_error(status, 0, kDoing, what, why);
 }
 
-Status status_of(int code) noexcept {
-  switch (code) {
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return Status::permission_denied;
-    case ELOOP:
-    case ENXIO:
-    case EISDIR:
-      return Status::file_untrusted;
-    default:
-      return Status::resource_exhausted;
-  }
+// A name that is taken by something else was taken by somebody. Whatever else fails, no file of a person's is at
+// fault.
+Error refuse(int code, std::string_view what, std::string_view why) noexcept {
+  Error error = system_error(code, kDoing, what, why);
+  if (error.status != Status::file_invalid) return error;
+  const bool is_taken = code == ELOOP || code == ENXIO || code == EISDIR;
+  error.status = is_taken ? Status::file_untrusted : Status::resource_exhausted;
+  return error;
 }
 
 // A folder that is not there or not ours to write in: the next place may do. One that is untrusted is not passed
@@ -126,7 +115,7 @@ Result<FailureRecord> FailureRecord::lock(const FileDescriptor& folder, const Pi
   char name[Name::capacity() + 1]{};
   record.name_.view().copy(name, Name::capacity());
   record.folder_ = FileDescriptor(fcntl(folder.get(), F_DUPFD_CLOEXEC, 0));
-  if (!record.folder_) return refuse(status_of(errno), "its folder", "cannot be opened", errno);
+  if (!record.folder_) return refuse(errno, "its folder", "cannot be opened");
   const BootTime give_up = std::min(deadline, clock.boot().after(kLongestWait));
   std::chrono::milliseconds pause = kFirstPause;
   while (true) {
@@ -136,14 +125,14 @@ Result<FailureRecord> FailureRecord::lock(const FileDescriptor& folder, const Pi
     struct stat info {};
     if (!record.file_ || fstat(record.file_.get(), &info) != 0) {
       const int code = errno;
-      return refuse(status_of(code), name, "cannot be opened", code);
+      return refuse(code, name, "cannot be opened");
     }
     if (!S_ISREG(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
       return refuse(Status::file_untrusted, name, "is no file that only this user has access to");
     }
     while (flock(record.file_.get(), LOCK_EX | LOCK_NB) != 0) {
       const int code = errno;
-      if (code != EWOULDBLOCK && code != EINTR) return refuse(status_of(code), name, "cannot be locked", code);
+      if (code != EWOULDBLOCK && code != EINTR) return refuse(code, name, "cannot be locked");
       if (clock.boot() >= give_up) {
         return failure(Status::deadline_exceeded, Layer::system, "waiting for another login to this token");
       }
@@ -151,7 +140,7 @@ Result<FailureRecord> FailureRecord::lock(const FileDescriptor& folder, const Pi
       pause = std::min(pause * 2, kLongestPause);
     }
     // Whoever had the lock before may have removed the file: then the lock is on something nobody finds any more.
-    if (fstat(record.file_.get(), &info) != 0) return refuse(status_of(errno), name, "cannot be read", errno);
+    if (fstat(record.file_.get(), &info) != 0) return refuse(errno, name, "cannot be read");
     if (info.st_nlink != 0) break;
   }
   HOLDFAST_TRY(record.read());
@@ -212,7 +201,7 @@ Result<void> FailureRecord::save() noexcept {
   } while (written < 0 && errno == EINTR);
   if (written == static_cast<ssize_t>(size) && ftruncate(file_.get(), static_cast<off_t>(size)) == 0) return {};
   const int code = written < 0 ? errno : ENOSPC;
-  return refuse(status_of(code), name, "cannot be written", code);
+  return refuse(code, name, "cannot be written");
 }
 
 }  // namespace holdfast::hal

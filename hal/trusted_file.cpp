@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/trusted_file.hpp"
 
+#include "hal/system_error.hpp"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,31 +16,11 @@ namespace {
 
 constexpr const char* kDoing = "opening a trusted file";
 
-Error refuse(Status status, std::string_view path, std::string_view why, int code = 0) noexcept {
-  Error error = failure(status, Layer::system, kDoing);
-  error.native = static_cast<std::uint64_t>(code);
-  error.native_name = code != 0 ? strerrorname_np(code) : nullptr;
-  error.detail.append(path);
-  error.detail.append(" ");
-  error.detail.append(why);
-  return error;
+Error refuse(Status status, std::string_view path, std::string_view why) noexcept {
+  return system_error(status, 0, kDoing, path, why);
 }
-
-Status status_of(int code) noexcept {
-  switch (code) {
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return Status::permission_denied;
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-    case ENOSPC:
-    case EDQUOT:
-      return Status::resource_exhausted;
-    default:
-      return Status::file_invalid;
-  }
+Error refuse(int code, std::string_view path, std::string_view why) noexcept {
+  return system_error(code, kDoing, path, why);
 }
 
 bool is_trusted_owner(uid_t owner) noexcept { return owner == 0 || owner == geteuid(); }
@@ -58,7 +40,7 @@ Result<void> check_folder(const char* path, const struct stat& info) noexcept {
 // checked first and opened afterwards could be exchanged in between.
 Result<FileDescriptor> open_folder_above(char* path, char** last_name) noexcept {
   FileDescriptor folder(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!folder) return refuse(status_of(errno), "/", "cannot be opened", errno);
+  if (!folder) return refuse(errno, "/", "cannot be opened");
   char* name = path + 1;
   for (char* slash = strchr(name, '/'); slash != nullptr; slash = strchr(name, '/')) {
     *slash = '\0';
@@ -67,7 +49,7 @@ Result<FileDescriptor> open_folder_above(char* path, char** last_name) noexcept 
     const bool is_open = next && fstat(next.get(), &info) == 0;
     const int code = errno;
     const Result<void> verdict =
-        is_open ? check_folder(path, info) : Result<void>(refuse(status_of(code), path, "cannot be opened", code));
+        is_open ? check_folder(path, info) : Result<void>(refuse(code, path, "cannot be opened"));
     *slash = '/';
     if (!verdict) return verdict.error();
     folder = std::move(next);
@@ -87,7 +69,7 @@ Result<void> resolve(std::string_view path, char (&resolved)[PATH_MAX]) noexcept
   given[path.size()] = '\0';
   if (realpath(given, resolved) == nullptr) {
     const int code = errno;
-    return refuse(status_of(code), path, code == ENOENT ? "does not exist" : "cannot be reached", code);
+    return refuse(code, path, code == ENOENT ? "does not exist" : "cannot be reached");
   }
   return {};
 }
@@ -116,7 +98,7 @@ Result<FileDescriptor> open_trusted(std::string_view path, FilePrivacy privacy) 
   struct stat info {};
   if (!file || fstat(file.get(), &info) != 0) {
     const int code = errno;
-    return refuse(status_of(code), path, "cannot be opened", code);
+    return refuse(code, path, "cannot be opened");
   }
   if (!S_ISREG(info.st_mode)) return refuse(Status::file_invalid, path, "is not a regular file");
   if (!is_trusted_owner(info.st_uid)) {
@@ -146,7 +128,7 @@ Result<FileDescriptor> open_private_folder(std::string_view path) noexcept {
   name[path.copy(name, path.size() - slash - 1, slash + 1)] = '\0';
   if (realpath(slash == 0 ? "/" : above, resolved) == nullptr) {
     const int code = errno;
-    return refuse(status_of(code), path, "has no folder above it", code);
+    return refuse(code, path, "has no folder above it");
   }
   // A slash and an empty name behind it, so that the walk ends in the last folder.
   const std::size_t length = strlen(resolved);
@@ -156,13 +138,13 @@ Result<FileDescriptor> open_private_folder(std::string_view path) noexcept {
   const FileDescriptor parent = HOLDFAST_TRY(open_folder_above(resolved, &rest));
   if (mkdirat(parent.get(), name, S_IRWXU) != 0 && errno != EEXIST) {
     const int code = errno;
-    return refuse(status_of(code), path, "cannot be made", code);
+    return refuse(code, path, "cannot be made");
   }
   FileDescriptor folder(openat(parent.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat info {};
   if (!folder || fstat(folder.get(), &info) != 0) {
     const int code = errno;
-    return refuse(status_of(code), path, "cannot be opened", code);
+    return refuse(code, path, "cannot be opened");
   }
   if (info.st_uid != geteuid()) return refuse(Status::file_untrusted, path, "does not belong to this user");
   if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
@@ -183,7 +165,7 @@ Result<void> check_trusted_folder(std::string_view path) noexcept {
   struct stat info {};
   if (!folder || fstat(folder.get(), &info) != 0) {
     const int code = errno;
-    return refuse(status_of(code), path, code == ENOTDIR ? "is not a folder" : "cannot be opened", code);
+    return refuse(code, path, code == ENOTDIR ? "is not a folder" : "cannot be opened");
   }
   return check_folder(resolved, info);
 }
@@ -195,13 +177,7 @@ Result<std::size_t> read_all(int fd, std::span<std::byte> out) noexcept {
     const bool is_full = used == out.size();
     const ssize_t got = is_full ? read(fd, &overflow, 1) : read(fd, out.data() + used, out.size() - used);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      const int code = errno;
-      Error error = failure(status_of(code), Layer::system, "reading a file");
-      error.native = static_cast<std::uint64_t>(code);
-      error.native_name = strerrorname_np(code);
-      return error;
-    }
+    if (got < 0) return system_error(errno, "reading a file", {});
     if (got == 0) return used;
     if (is_full) return failure(Status::file_invalid, Layer::system, "reading a file").about("it is too long");
     used += static_cast<std::size_t>(got);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/identity/atomic_file.hpp"
 
+#include "hal/system_error.hpp"
 #include "hal/trusted_file.hpp"
-#include "src/identity/system_error.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,17 +45,17 @@ class TemporaryFile {
   Result<void> write(std::string_view text, std::string_view shown_path) {
     const hal::FileDescriptor file(
         openat(folder_, name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!file) return system_error(errno, kDoing, shown_path);
+    if (!file) return hal::system_error(errno, kDoing, shown_path);
     exists_ = true;
     while (!text.empty()) {
       const ssize_t written = ::write(file.get(), text.data(), text.size());
       if (written < 0 && errno == EINTR) continue;
       // A write that takes nothing would otherwise be tried for ever.
-      if (written <= 0) return system_error(written < 0 ? errno : ENOSPC, kDoing, shown_path);
+      if (written <= 0) return hal::system_error(written < 0 ? errno : ENOSPC, kDoing, shown_path);
       text.remove_prefix(static_cast<std::size_t>(written));
     }
     if (fchmod(file.get(), kPublicFile) != 0 || fsync(file.get()) != 0) {
-      return system_error(errno, kDoing, shown_path);
+      return hal::system_error(errno, kDoing, shown_path);
     }
     return {};
   }
@@ -63,7 +63,7 @@ class TemporaryFile {
   Result<void> put_in_place(const std::string& final_name, Existing existing, std::string_view shown_path) {
     if (existing == Existing::replaced) {
       if (renameat(folder_, name_.c_str(), folder_, final_name.c_str()) != 0) {
-        return system_error(errno, kDoing, shown_path);
+        return hal::system_error(errno, kDoing, shown_path);
       }
       exists_ = false;
       return {};
@@ -73,9 +73,9 @@ class TemporaryFile {
       return {};
     }
     // Some file systems (NFS, overlay on old kernels) do not know the flag; link(2) refuses an existing name too.
-    if (errno != EINVAL && errno != ENOSYS) return system_error(errno, kDoing, shown_path);
+    if (errno != EINVAL && errno != ENOSYS) return hal::system_error(errno, kDoing, shown_path);
     if (linkat(folder_, name_.c_str(), folder_, final_name.c_str(), 0) != 0) {
-      return system_error(errno, kDoing, shown_path);
+      return hal::system_error(errno, kDoing, shown_path);
     }
     return {};
   }
@@ -98,19 +98,19 @@ Result<void> write_file_atomically(const std::string& path, std::string_view tex
   const std::string folder_path = path.substr(0, slash + 1);
   const std::string name = path.substr(slash + 1);
   const hal::FileDescriptor folder(open(folder_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder) return system_error(errno, "opening the folder of a file", folder_path);
+  if (!folder) return hal::system_error(errno, "opening the folder of a file", folder_path);
 
   // Asked first so that the common mistake costs nothing; the rename decides.
   struct stat info {};
   if (existing == Existing::refused && fstatat(folder.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
-    return system_error(EEXIST, kDoing, path);
+    return hal::system_error(EEXIST, kDoing, path);
   }
 
   TemporaryFile temporary(folder.get(), temporary_name(name));
   HOLDFAST_TRY(temporary.write(text, path));
   HOLDFAST_TRY(hal::open_trusted(folder_path + temporary.name(), hal::FilePrivacy::readable));
   HOLDFAST_TRY(temporary.put_in_place(name, existing, path));
-  if (fsync(folder.get()) != 0) return system_error(errno, "securing a file's name on the disk", path);
+  if (fsync(folder.get()) != 0) return hal::system_error(errno, "securing a file's name on the disk", path);
   return {};
 }
 

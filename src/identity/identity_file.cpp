@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "holdfast/identity.hpp"
 
+#include "hal/system_error.hpp"
 #include "hal/trusted_file.hpp"
 #include "src/identity/atomic_file.hpp"
 #include "src/identity/identity_document.hpp"
 #include "src/identity/identity_location.hpp"
-#include "src/identity/system_error.hpp"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -28,7 +28,7 @@ Result<std::string> absolute(std::string_view path) {
   }
   std::error_code code;
   std::string result = std::filesystem::absolute(std::filesystem::path(path), code).string();
-  if (code) return system_error(code.value(), "naming an identity file", path);
+  if (code) return hal::system_error(code.value(), "naming an identity file", path);
   return result;
 }
 

@@ -3,7 +3,7 @@
 
 #include "holdfast/identity.hpp"
 
-#include "src/identity/system_error.hpp"
+#include "hal/system_error.hpp"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -86,11 +86,11 @@ CreatedFolders::~CreatedFolders() {
 Result<void> CreatedFolders::create(const std::string& path, unsigned mode) {
   if (mkdir(path.c_str(), static_cast<mode_t>(mode)) != 0) {
     if (errno == EEXIST) return {};
-    return system_error(errno, "making a folder", path);
+    return hal::system_error(errno, "making a folder", path);
   }
   paths_.push_back(path);
   // The umask may have taken bits away that a reader of the file needs.
-  if (chmod(path.c_str(), static_cast<mode_t>(mode)) != 0) return system_error(errno, "making a folder", path);
+  if (chmod(path.c_str(), static_cast<mode_t>(mode)) != 0) return hal::system_error(errno, "making a folder", path);
   return {};
 }
 

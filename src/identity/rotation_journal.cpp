@@ -3,8 +3,8 @@
 
 #include "hal/display.hpp"
 #include "hal/key_device.hpp"
+#include "hal/system_error.hpp"
 #include "src/identity/atomic_file.hpp"
-#include "src/identity/system_error.hpp"
 #include "src/json/json.hpp"
 
 #include <errno.h>
@@ -213,10 +213,10 @@ Result<void> store_rotation_journal(const RotationJournal& journal, const std::s
 
 Result<void> remove_rotation_journal(const std::string& path) {
   constexpr const char* kRemoving = "removing the journal of a key rotation";
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) return system_error(errno, kRemoving, path);
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return hal::system_error(errno, kRemoving, path);
   const std::string folder_path = path.substr(0, path.rfind('/') + 1);
   const hal::FileDescriptor folder(open(folder_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder || fsync(folder.get()) != 0) return system_error(errno, kRemoving, folder_path);
+  if (!folder || fsync(folder.get()) != 0) return hal::system_error(errno, kRemoving, folder_path);
   return {};
 }
 
@@ -224,9 +224,9 @@ Result<hal::FileDescriptor> lock_rotation(const std::string& identity_path) {
   constexpr const char* kLocking = "keeping other rotations away";
   const std::string folder_path = identity_path.substr(0, identity_path.rfind('/') + 1);
   hal::FileDescriptor folder(open(folder_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder) return system_error(errno, kLocking, folder_path);
+  if (!folder) return hal::system_error(errno, kLocking, folder_path);
   if (flock(folder.get(), LOCK_EX | LOCK_NB) == 0) return folder;
-  if (errno != EWOULDBLOCK) return system_error(errno, kLocking, folder_path);
+  if (errno != EWOULDBLOCK) return hal::system_error(errno, kLocking, folder_path);
   return failure(Status::resource_exhausted, Layer::identity, kLocking)
       .about("another rotation of an identity in " + folder_path + " is under way")
       .with_hint("wait until it ends, then try again");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/identity/system_error.hpp"
+#include "hal/system_error.hpp"
 #include "tools/holdfast/commands.hpp"
 #include "tools/holdfast/identity_target.hpp"
 #include "tools/holdfast/program_search.hpp"
@@ -15,7 +15,7 @@ namespace {
 int not_started(Terminal& terminal, const std::string& name, int code) {
   constexpr int kNotFound = 127;
   constexpr int kNotRunnable = 126;
-  Error error = system_error(code, "starting the command", name);
+  Error error = hal::system_error(code, "starting the command", name);
   error.hint = "check its name and PATH; for a line of a shell write: holdfast testbed -- sh -c 'LINE'";
   (void)terminal.fail(error);
   return code == ENOENT ? kNotFound : kNotRunnable;

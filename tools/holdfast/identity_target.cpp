@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/identity_target.hpp"
 
+#include "hal/system_error.hpp"
 #include "hal/trusted_file.hpp"
 #include "src/identity/identity_location.hpp"
 
@@ -18,17 +19,6 @@ namespace {
 
 constexpr const char* kChecking = "checking that the identity file can be written";
 constexpr off_t kRoomNeeded = 64L * 1024;  // the largest identity file
-
-Error system_failure(int code, const std::string& path, std::string_view why) {
-  Status status = Status::file_invalid;
-  if (code == EACCES || code == EPERM || code == EROFS) status = Status::permission_denied;
-  if (code == ENOSPC || code == EDQUOT || code == EFBIG || code == EMFILE) status = Status::resource_exhausted;
-  Error error = failure(status, Layer::system, kChecking);
-  error.native = static_cast<std::uint64_t>(code);
-  error.native_name = ::strerrorname_np(code);
-  error.detail.append(path + " " + std::string(why));
-  return error;
-}
 
 // Removes the trial file on every way out.
 class TrialFile {
@@ -52,9 +42,13 @@ class TrialFile {
 
 Result<void> try_folder(const std::string& folder) {
   const TrialFile trial(folder);
-  if (!trial.file()) return system_failure(errno, folder, errno == ENOENT ? "does not exist" : "takes no new file");
+  if (!trial.file()) {
+    return hal::system_error(errno, kChecking, folder, errno == ENOENT ? "does not exist" : "takes no new file");
+  }
   const int code = ::posix_fallocate(trial.file().get(), 0, kRoomNeeded);
-  if (code == ENOSPC || code == EDQUOT || code == EFBIG) return system_failure(code, folder, "has no room");
+  if (code == ENOSPC || code == EDQUOT || code == EFBIG) {
+    return hal::system_error(code, kChecking, folder, "has no room");
+  }
   // The same check that every reader of the identity file will make.
   HOLDFAST_TRY(hal::open_trusted(trial.path(), hal::FilePrivacy::readable));
   return {};
@@ -66,7 +60,7 @@ Result<std::string> absolute_path(std::string_view path) {
   if (path.empty()) return std::string();
   std::error_code code;
   const std::filesystem::path whole = std::filesystem::absolute(std::filesystem::path(path), code);
-  if (code) return system_failure(code.value(), std::string(path), "is not a usable path");
+  if (code) return hal::system_error(code.value(), kChecking, path, "is not a usable path");
   return whole.lexically_normal().string();
 }
 

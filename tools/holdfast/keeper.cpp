@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/keeper.hpp"
 
-#include "src/identity/system_error.hpp"
+#include "hal/system_error.hpp"
 #include "tools/holdfast/keeper_process.hpp"
 #include "tools/holdfast/offspring.hpp"
 
@@ -38,7 +38,7 @@ Result<std::unique_ptr<Keeper>> Keeper::start(std::string folder_for_folders, st
   SignalWatch watch = HOLDFAST_TRY(SignalWatch::begin());
   int ends[2] = {-1, -1};
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-    return system_error(errno, kMaking, "socketpair");
+    return hal::system_error(errno, kMaking, "socketpair");
   }
   KeeperChannel ours{hal::FileDescriptor(ends[0])};
   KeeperChannel its{hal::FileDescriptor(ends[1])};
@@ -50,7 +50,7 @@ Result<std::unique_ptr<Keeper>> Keeper::start(std::string folder_for_folders, st
     ours.close();  // else it would never learn of our end
     live_as_keeper(std::move(its), front);
   }
-  if (child < 0) return system_error(errno, kMaking, "fork");
+  if (child < 0) return hal::system_error(errno, kMaking, "fork");
   its.close();
   std::unique_ptr<Keeper> keeper(new Keeper(std::move(watch), std::move(ours), child, command_name));
   HOLDFAST_TRY(keeper->take_folder());
@@ -73,7 +73,7 @@ Result<void> Keeper::take_folder() {
     folder_ = message->texts.front();
     return {};
   }
-  Error error = system_error(message->number, "making the testbed's folder", message->texts.front());
+  Error error = hal::system_error(message->number, "making the testbed's folder", message->texts.front());
   error.hint = "set TMPDIR to a folder that this user may write to";
   return error;
 }

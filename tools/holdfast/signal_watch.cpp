@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/signal_watch.hpp"
 
-#include "src/identity/system_error.hpp"
+#include "hal/system_error.hpp"
 
 #include <errno.h>
 #include <sys/signalfd.h>
@@ -33,7 +33,7 @@ Result<SignalWatch> SignalWatch::begin() {
   SignalWatch watch;
   pthread_sigmask(SIG_BLOCK, &watched, &watch.before_);
   watch.descriptor_ = hal::FileDescriptor(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!watch.descriptor_) return system_error(errno, "watching for signals", "signalfd");
+  if (!watch.descriptor_) return hal::system_error(errno, "watching for signals", "signalfd");
   return watch;
 }
 

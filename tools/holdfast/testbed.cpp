@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/testbed.hpp"
 
-#include "src/identity/system_error.hpp"
+#include "hal/system_error.hpp"
 #include "src/json/json.hpp"
 #include "tools/holdfast/commands.hpp"
 #include "tools/holdfast/key_access.hpp"
@@ -48,20 +48,20 @@ std::string find_module(std::string_view given) {
 
 Result<void> write_new(const std::string& path, std::string_view text) {
   const hal::FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file) return system_error(errno, kMaking, path);
+  if (!file) return hal::system_error(errno, kMaking, path);
   if (::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())) return {};
-  return system_error(ENOSPC, kMaking, path);
+  return hal::system_error(ENOSPC, kMaking, path);
 }
 
 Result<void> make_folder(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) == 0) return {};
-  return system_error(errno, kMaking, path);
+  return hal::system_error(errno, kMaking, path);
 }
 
 Result<void> write_random_pin(const std::string& path) {
   std::array<unsigned char, 8> bytes{};
   if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-    return system_error(errno, kMaking, "getrandom");
+    return hal::system_error(errno, kMaking, "getrandom");
   }
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string digits;

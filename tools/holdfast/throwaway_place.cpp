@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/throwaway_place.hpp"
 
-#include "src/identity/system_error.hpp"
+#include "hal/system_error.hpp"
 #include "tools/holdfast/key_uri.hpp"
 
 #include <errno.h>
@@ -20,7 +20,8 @@ constexpr const char* kChoosing = "choosing a place for a throwaway key";
 
 Result<std::string> random_label() {
   std::uint64_t random = 0;
-  if (::getrandom(&random, sizeof random, 0) != sizeof random) return system_error(errno, kChoosing, "getrandom");
+  if (::getrandom(&random, sizeof random, 0) != sizeof random)
+    return hal::system_error(errno, kChoosing, "getrandom");
   char digits[16];
   const auto end = std::to_chars(digits, digits + sizeof digits, random, 16).ptr;
   return std::string(kThrowawayPrefix) + std::string(digits, end);
@@ -31,7 +32,7 @@ Result<std::string> new_folder() {
   const char* given = ::getenv("TMPDIR");  // NOLINT(concurrency-mt-unsafe): one thread
   const bool is_absolute = given != nullptr && *given == '/';
   std::string folder = std::string(is_absolute ? given : "/tmp") + "/" + std::string(kThrowawayPrefix) + "XXXXXX";
-  if (::mkdtemp(folder.data()) == nullptr) return system_error(errno, kChoosing, folder);
+  if (::mkdtemp(folder.data()) == nullptr) return hal::system_error(errno, kChoosing, folder);
   return folder;
 }
 
