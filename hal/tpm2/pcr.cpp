@@ -99,14 +99,14 @@ void write_selection(ByteWriter& out, const PcrSelection& pcrs) noexcept {
 }
 
 std::optional<PcrSelection> read_selection(ByteReader& in) noexcept {
+  if (in.u32() != 1) return std::nullopt;
   PcrSelection pcrs;
-  const bool is_one_bank = in.u32() == 1;
   pcrs.bank = in.u16();
   const bool has_three_octets = in.u8() == kPcrCount / 8;
   for (std::size_t octet = 0; octet < kPcrCount / 8; ++octet) {
     pcrs.mask |= static_cast<std::uint32_t>(in.u8()) << (8 * octet);
   }
-  if (!is_one_bank || !has_three_octets || !in.is_whole() || bank_digest_size(pcrs.bank) == 0) return std::nullopt;
+  if (!has_three_octets || !in.is_whole() || bank_digest_size(pcrs.bank) == 0) return std::nullopt;
   return pcrs;
 }
 

@@ -40,6 +40,7 @@ class Reading {
     ByteReader in(reply.parameters);
     const std::uint32_t counter = in.u32();
     const auto got = read_selection(in);
+    if (!in.is_whole()) return malformed();
     const std::uint32_t count = in.u32();
     if (!got || got->bank != pcrs_.bank || got->mask == 0) return not_there();
     if ((got->mask & ~missing_) != 0 || count != static_cast<std::uint32_t>(std::popcount(got->mask))) {

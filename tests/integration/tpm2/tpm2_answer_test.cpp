@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Answers that end too early, wherever that is, and state the size they have: none is taken for a whole one.
+#include "holdfast/attestation.hpp"
+
+#include "src/endorsement/credential.hpp"
 #include "tests/integration/tpm2/on_tpm.hpp"
 
 #include <gtest/gtest.h>
@@ -36,21 +39,25 @@ class Tpm2Answer : public OnTpm {
     generate(*open(tpm_->handle_uri("0x81000011")));
   }
   [[nodiscard]] std::string shimmed(const std::string& path = "") const {
-    return "tpm2:" + path + "?tcti=" + HOLDFAST_TEST_TCTI_SHIM + ":plain," + tpm_->tcti();
+    return "tpm2:" + path + "?tcti=" + HOLDFAST_TEST_TCTI_SHIM + (is_managed_ ? ":manager," : ":plain,") +
+           tpm_->tcti();
   }
 
-  /// Asks once undisturbed, and then with each answer cut at each of its bytes.
-  void expect_whole_answers_only(const std::string& uri, const Question& ask) {
-    const DevicePtr device = open(uri, DeviceAccess::browse);
+  /// Asks once undisturbed, and then with each answer cut at each of its bytes; of its first ones, at each `step`.
+  void expect_whole_answers_only(const std::string& uri, const Question& ask,
+                                 DeviceAccess access = DeviceAccess::browse, std::size_t step = 1) {
+    const DevicePtr device = open(uri, access);
     tcti_shim().begin_count();
     const std::string whole = must(ask(*device));
+    const std::size_t recorded_count = tcti_shim().recorded_count;
+    give_back_(*device);
     const auto& recorded = tcti_shim().recorded;
     const std::vector<TctiCall> calls(recorded.begin(),
-                                      recorded.begin() + static_cast<std::ptrdiff_t>(tcti_shim().recorded_count));
+                                      recorded.begin() + static_cast<std::ptrdiff_t>(recorded_count));
     ASSERT_FALSE(calls.empty());
     std::size_t refused = 0;
     for (const TctiCall& call : calls) {
-      for (std::size_t size = kHeaderSize; size < call.answer_size; size += size < 64 ? 1 : 29) {
+      for (std::size_t size = kHeaderSize; size < call.answer_size; size += size < 64 ? step : 29) {
         SCOPED_TRACE("command " + std::to_string(call.code) + ", number " + std::to_string(call.nth) + ", cut at " +
                      std::to_string(size) + " of " + std::to_string(call.answer_size));
         tcti_shim().begin_count();
@@ -61,17 +68,33 @@ class Tpm2Answer : public OnTpm {
         ASSERT_EQ(tcti_shim().struck, 1U);
         if (answer) {
           EXPECT_EQ(*answer, whole);
+          tcti_shim().begin_count();
+          give_back_(*device);
+          if (is_managed_) must(device->reset(kNoDeadline));
           continue;
         }
         ++refused;
         EXPECT_EQ(answer.status(), Status::device_fault) << told(answer.error());
         tcti_shim().begin_count();
-        if (!ask(*device)) must(device->reset(kNoDeadline));
+        // What was loaded by an answer that was cut is lost, and goes with the connection.
+        if (is_managed_ || !asked(*device, ask)) must(device->reset(kNoDeadline));
         EXPECT_EQ(must(ask(*device)), whole) << "and the next one is right again";
+        give_back_(*device);
       }
     }
     EXPECT_GT(refused, 0U);
   }
+
+  /// Asks, and gives back what came of it.
+  [[nodiscard]] bool asked(hal::KeyDevice& device, const Question& ask) const {
+    if (!ask(device)) return false;
+    give_back_(device);
+    return true;
+  }
+
+  bool is_managed_ = false;
+  /// Takes away what a question has made.
+  std::function<void(hal::KeyDevice&)> give_back_ = [](hal::KeyDevice&) {};
 };
 
 TEST_F(Tpm2Answer, OfTheTokenIsWholeOrNone) {
@@ -100,6 +123,94 @@ TEST_F(Tpm2Answer, OfTheMakersCertificatesIsWholeOrNone) {
     }
     return all;
   });
+}
+
+/// What is loaded for a question is in the care of a resource manager, which takes it out with the connection.
+class Tpm2LoadedAnswer : public Tpm2Answer {
+ protected:
+  void SetUp() override {
+    Tpm2Answer::SetUp();
+    is_managed_ = true;
+  }
+  [[nodiscard]] std::string in_file(const std::string& name) const {
+    return "file=" + tpm_->folder().file(name + ".pem");
+  }
+  /// Makes a key that `shimmed(path)` finds.
+  void make(const std::string& path) { generate(*open("tpm2:" + path + "?tcti=" + tpm_->tcti())); }
+};
+
+TEST_F(Tpm2LoadedAnswer, AboutRegistersAndASignatureIsWholeOrNone) {
+  const std::string bound = in_file("bound") + ";pcr=sha256:0,7,23";
+  make(bound);
+  expect_whole_answers_only(
+      shimmed(bound),
+      [](hal::KeyDevice& device) -> Result<std::string> {
+        const hal::KeyHandle key = HOLDFAST_TRY(device.find_key({}, kNoDeadline));
+        const hal::KeyDescription description = HOLDFAST_TRY(device.describe(key));
+        HOLDFAST_TRY(sign(device, key, *description.public_key));
+        return std::string(description.uri.view());
+      },
+      DeviceAccess::sign, 3);
+}
+
+TEST_F(Tpm2LoadedAnswer, OfEvidenceIsWholeOrNone) {
+  make(in_file("agent"));
+  expect_whole_answers_only(
+      shimmed(in_file("agent")),
+      [](hal::KeyDevice& device) -> Result<std::string> {
+        const hal::KeyHandle key = HOLDFAST_TRY(device.find_key({}, kNoDeadline));
+        const hal::Attestation made = HOLDFAST_TRY(device.attestor()->attest(key, {}, kNoDeadline));
+        return std::string(reinterpret_cast<const char*>(made.attestation_key.data()), made.attestation_key_size);
+      },
+      DeviceAccess::sign, 3);
+}
+
+TEST_F(Tpm2LoadedAnswer, OfANewKeyIsWholeOrThereIsNone) {
+  for (const std::string& place : {in_file("new"), std::string("handle=0x81000020")}) {
+    give_back_ = [](hal::KeyDevice& device) { must(device.key_inventory()->destroy(find(device))); };
+    expect_whole_answers_only(
+        shimmed(place),
+        [](hal::KeyDevice& device) -> Result<std::string> {
+          const hal::MadeKey made = HOLDFAST_TRY(
+              device.key_generator()->generate({.scheme = Scheme::es256, .label = {}, .id = {}}, kNoDeadline));
+          return std::string(made.description.label.view());
+        },
+        DeviceAccess::provision, 3);
+  }
+}
+
+TEST_F(Tpm2LoadedAnswer, OfADisposableKeyIsWholeOrNone) {
+  expect_whole_answers_only(
+      shimmed(in_file("agent")),
+      [](hal::KeyDevice& device) -> Result<std::string> {
+        const hal::ExportReport report = HOLDFAST_TRY(device.export_probe()->try_export(Scheme::es256, kNoDeadline));
+        return std::to_string(report.count) + (report.gave_way() ? " gave way" : " refused");
+      },
+      DeviceAccess::provision, 3);
+}
+
+TEST_F(Tpm2LoadedAnswer, ToAChallengeIsWholeOrNone) {
+  make(in_file("agent"));
+  const std::vector<std::byte> secret(32, std::byte{0x42});
+  Credential challenge;
+  {
+    const DevicePtr device = open(tpm_->file_uri("agent"), DeviceAccess::sign);
+    std::vector<hal::EndorsementCertificate> found(2);
+    ASSERT_GE(must(device->endorsement()->certificates(found, kNoDeadline)), 1U);
+    const hal::Attestation made = must(device->attestor()->attest(find(*device), {}, kNoDeadline));
+    const auto endorsed =
+        must(check_endorsement_certificate(std::span(found[0].der).first(found[0].size), read_file(tpm_->ca_file())));
+    const auto area = std::span(made.attestation_key).first(made.attestation_key_size);
+    challenge = must(make_credential(endorsed, must(tpm_name(area)), secret));
+  }
+  expect_whole_answers_only(
+      shimmed(in_file("agent")),
+      [&](hal::KeyDevice& device) -> Result<std::string> {
+        const hal::SecretBytes answer =
+            HOLDFAST_TRY(device.endorsement()->answer(challenge.blob, challenge.seed, kNoDeadline));
+        return std::string(reinterpret_cast<const char*>(answer.reveal({}).data()), answer.size());
+      },
+      DeviceAccess::sign, 9);
 }
 
 }  // namespace
