@@ -62,9 +62,16 @@ Result<LoadedObject> read_public(Connection& tpm, std::uint32_t handle, BootTime
   ByteReader in(reply.parameters);
   LoadedObject object;
   object.handle = handle;
-  object.public_area = HOLDFAST_TRY(PublicArea::parse(in.sized()));
+  const auto area = in.sized();
   const auto name = in.sized();
-  if (!in.is_whole()) return malformed(kReading);
+  in.sized();  // the qualified name
+  if (!in.is_exact()) return malformed(kReading);
+  const auto parsed = PublicArea::parse(area);
+  if (!parsed) {
+    return failure(Status::scheme_unsupported, Layer::tpm2, kReading)
+        .about("the key is of a form that we do not read");
+  }
+  object.public_area = *parsed;
   return judge_name(object, name, kReading);
 }
 

@@ -45,7 +45,8 @@ struct Consent {
 [[nodiscard]] Result<std::optional<std::uint32_t>> get_property(Connection& tpm, std::uint32_t property,
                                                                 BootTime deadline) noexcept;
 
-/// TPM2_ReadPublic. `key_not_found` if nothing has the handle.
+/// TPM2_ReadPublic. `key_not_found` if nothing has the handle; `scheme_unsupported`, without a native code, if the
+/// answer is whole and the object's form or its name's hash is none that we read.
 [[nodiscard]] Result<LoadedObject> read_public(Connection& tpm, std::uint32_t handle, BootTime deadline) noexcept;
 
 /// TPM2_CreatePrimary of a storage root, from the standard template, under `hierarchy`: the owner's, or the null one,

@@ -199,7 +199,7 @@ Result<FoundKey> Device::find_the_only_key(BootTime deadline) noexcept {
   std::size_t count = 0;
   for (const std::uint32_t handle : handles.view()) {
     const auto key = read_persistent(handle, deadline);
-    if (!key && !is_foreign(key.status())) return key.error();
+    if (!key && !is_foreign(key.error())) return key.error();
     if (!key || !key->object.public_area.scheme()) continue;
     if (count++ > 0) several.detail.append(", ");
     several.detail.append(label_of(key->uri).view());

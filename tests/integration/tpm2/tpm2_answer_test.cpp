@@ -113,6 +113,24 @@ TEST_F(Tpm2Answer, OfOneKeyIsWholeOrNone) {
   });
 }
 
+// One key of ours, beside the maker's, whose names we do not read: an answer that was cut is none of those.
+TEST_F(Tpm2Answer, OfTheKeysIsWholeOrNone) {
+  expect_whole_answers_only(shimmed(), [](hal::KeyDevice& device) -> Result<std::string> {
+    std::vector<hal::KeyDescription> keys(4);
+    keys.resize(std::min(keys.size(), HOLDFAST_TRY(device.key_inventory()->list(keys))));
+    std::string all;
+    for (const hal::KeyDescription& key : keys) all += std::string(key.uri.view()) + "\n";
+    return all;
+  });
+}
+
+TEST_F(Tpm2Answer, OfTheOnlyKeyIsWholeOrNone) {
+  expect_whole_answers_only(shimmed(), [](hal::KeyDevice& device) -> Result<std::string> {
+    const hal::KeyHandle key = HOLDFAST_TRY(device.find_key({}, kNoDeadline));
+    return std::string(HOLDFAST_TRY(device.describe(key)).uri.view());
+  });
+}
+
 TEST_F(Tpm2Answer, OfTheMakersCertificatesIsWholeOrNone) {
   expect_whole_answers_only(shimmed(), [](hal::KeyDevice& device) -> Result<std::string> {
     std::vector<hal::EndorsementCertificate> found(4);

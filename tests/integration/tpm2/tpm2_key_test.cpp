@@ -4,6 +4,7 @@
 #include "tests/integration/tpm2/on_tpm.hpp"
 
 #include <gtest/gtest.h>
+#include <tss2/tss2_tpm2_types.h>
 
 #include <vector>
 
@@ -118,6 +119,40 @@ TEST_F(Tpm2Key, PersistentOnesAreListedToldApartAndNamed) {
   EXPECT_NE(found.error().detail.view().find("0x81000060, 0x81000061"), std::string_view::npos);
   const auto made = device->key_generator()->generate({.scheme = Scheme::es256, .label = {}, .id = {}}, kNoDeadline);
   EXPECT_EQ(made.status(), Status::invalid_uri) << "it names no key to make";
+}
+
+// A whole answer of another form is a key that is not ours; a TPM that does not answer hides one that may be.
+TEST_F(Tpm2Key, OfAnUnknownFormIsPassedOverAndOneThatIsNotShownIsNot) {
+  for (const char* handle : {"0x81000060", "0x81000061"}) generate(*open(tpm_->handle_uri(handle)));
+  const std::string tcti = std::string("?tcti=") + HOLDFAST_TEST_TCTI_SHIM + ":plain," + tpm_->tcti();
+  TctiShimControl& shim = tcti_shim();
+  const auto strike = [&shim](const TctiFault& fault) {
+    shim.begin_count();
+    shim.fault = fault;
+    shim.strike_code = TPM2_CC_ReadPublic;
+    shim.strike_nth = 1;
+  };
+  constexpr TctiFault kUnknownType{.kind = TctiFault::Kind::garble, .value = 13};  // behind header and size
+  constexpr TctiFault kFailureMode{.kind = TctiFault::Kind::answer, .value = TPM2_RC_FAILURE};
+  std::vector<hal::KeyDescription> keys(4);
+
+  const DevicePtr device = open("tpm2:" + tcti);
+  strike(kUnknownType);
+  ASSERT_EQ(must(device->key_inventory()->list(keys)), 1U);
+  EXPECT_EQ(keys[0].label.view(), "0x81000061");
+  strike(kUnknownType);
+  EXPECT_EQ(must(device->describe(find(*device))).label.view(), "0x81000061");
+  strike(kFailureMode);
+  EXPECT_EQ(device->key_inventory()->list(keys).status(), Status::device_fault);
+  strike(kFailureMode);
+  EXPECT_EQ(device->find_key({}, kNoDeadline).status(), Status::device_fault);
+
+  const DevicePtr one = open("tpm2:handle=0x81000060" + tcti);
+  strike(kUnknownType);
+  EXPECT_EQ(one->key_inventory()->list(keys).status(), Status::scheme_unsupported) << "it was asked for";
+  strike(kUnknownType);
+  EXPECT_EQ(one->find_key({}, kNoDeadline).status(), Status::scheme_unsupported);
+  shim.begin_count();
 }
 
 TEST_F(Tpm2Key, NamesAndIdsOfOtherKindsAreRefused) {
