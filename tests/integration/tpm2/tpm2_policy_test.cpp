@@ -17,6 +17,7 @@ using hal::Tristate;
 
 constexpr std::uint32_t kSign = 0x15D;
 constexpr std::uint32_t kPolicyPcr = 0x17F;
+constexpr std::uint32_t kPcrRead = 0x17E;
 
 // Keys bound to platform configuration registers. PCR 23 is one that anybody may reset, so that it can come back.
 class Tpm2Policy : public OnTpm {
@@ -269,6 +270,59 @@ TEST_F(Tpm2Policy, EveryRegisterOfABankCanBeBound) {
   device.reset();
   device = open(std::string(made.description.uri.view()), DeviceAccess::sign);
   EXPECT_TRUE(sign(*device, find(*device), *made.description.public_key));
+}
+
+// More than eight registers take several answers, which belong together only if nothing changed in between.
+TEST_F(Tpm2Policy, RegistersThatChangeWhileTheyAreReadAreReadAnew) {
+  const std::string bound = uri("file=" + tpm_->folder().file("bound.pem"), "sha256:0,1,2,3,4,5,6,7,8,9,16", "plain");
+  const DevicePtr device = open(bound);
+  TctiShimControl& shim = tcti_shim();
+  shim.extend_before = kPcrRead;
+  shim.extend_pcr = 10;
+  shim.extensions = 3;
+  const hal::MadeKey made = generate(*device);
+  EXPECT_EQ(shim.extensions, 0U);
+  EXPECT_TRUE(sign(*device, made.handle, *made.description.public_key));
+  shim.extensions = 1000;
+  const auto never = device->find_key({}, kNoDeadline);
+  shim.extensions = 0;
+  ASSERT_EQ(never.status(), Status::deadline_exceeded);
+  EXPECT_EQ(never.error().detail.view(), "they change all the time");
+  EXPECT_TRUE(sign(*device, find(*device), *made.description.public_key));
+}
+
+TEST_F(Tpm2Policy, SeveralRegistersThatChangedAreNamedTogether) {
+  const std::string name = "file=" + tpm_->folder().file("bound.pem");
+  const std::string pinned(generate(*open(uri(name, "sha256:0,8,9,23"))).description.uri.view());
+  extend("8");
+  extend("23");
+  EXPECT_EQ(refusal(pinned).detail.view(), "the PCRs sha256:8,23 changed since the key was made");
+}
+
+// The signature's own refusal stands where the registers cannot be looked at.
+TEST_F(Tpm2Policy, WhatCannotBeExplainedIsToldAsTheTpmSaysIt) {
+  const DevicePtr device = open(uri("file=" + tpm_->folder().file("bound.pem"), "sha256:0,23", "plain"));
+  const hal::MadeKey made = generate(*device);
+  TctiShimControl& shim = tcti_shim();
+  shim.extend_before = kPolicyPcr;
+  shim.extend_pcr = 23;
+  shim.extensions = 1;
+  shim.fail_code = kPcrRead;
+  shim.fail_with = 0x101;  // TPM_RC_FAILURE
+  shim.failures = 1;
+  const auto refused = sign(*device, made.handle, *made.description.public_key);
+  EXPECT_EQ(shim.failures, 0U);
+  EXPECT_EQ(refused.status(), Status::key_refused);
+  EXPECT_STREQ(refused.error().native_name, "TPM_RC_POLICY_FAIL");
+  EXPECT_EQ(refused.error().detail.view().find("changed since"), std::string_view::npos) << told(refused.error());
+}
+
+TEST_F(Tpm2Policy, ABankThatTheTpmKeepsNoLongerIsTold) {
+  const std::string name = "file=" + tpm_->folder().file("bound.pem");
+  generate(*open(uri(name, "sha1:0,7")));
+  tools("tpm2_pcrallocate -Q sha1:none+sha256:all");
+  tpm_->restart();
+  EXPECT_EQ(refusal(uri(name)).detail.view(), "the TPM does not keep all of sha1:0,7");
 }
 
 }  // namespace
