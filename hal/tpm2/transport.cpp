@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <unistd.h>
 
 namespace holdfast::hal::tpm2 {
@@ -58,11 +59,7 @@ Result<void> check_device(std::string_view path) noexcept {
                     : refuse(Status::token_not_found, path, "cannot be opened");
   if (code == EBUSY) error.status = Status::device_gone;
   error.native = static_cast<std::uint64_t>(code);
-  error.native_name = code == ENOENT   ? "ENOENT"
-                      : code == EACCES ? "EACCES"
-                      : code == EBUSY  ? "EBUSY"
-                      : code == EPERM  ? "EPERM"
-                                       : nullptr;
+  error.native_name = strerrorname_np(code);
   if (error.status == Status::permission_denied) {
     error.hint = "add this user to the group that owns the device (on Debian: tss), then log in again";
   } else if (error.status == Status::token_not_found) {

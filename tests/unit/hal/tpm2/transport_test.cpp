@@ -38,6 +38,31 @@ TEST(Transport, ADeviceThatIsNotThereSaysSo) {
   }
 }
 
+// What else the system says of a path is told by its name.
+TEST(Transport, APathThatIsNoDeviceSaysWhatItIs) {
+  const test::TemporaryFolder folder;
+  const auto transport = Transport::open("device:" + folder.path());
+  ASSERT_EQ(transport.status(), Status::token_not_found);
+  EXPECT_STREQ(transport.error().native_name, "EISDIR");
+  const std::string file = folder.write("tpmrm", "", 0700);
+  const auto below = Transport::open("device:" + file + "/tpmrm0");
+  ASSERT_EQ(below.status(), Status::token_not_found);
+  EXPECT_STREQ(below.error().native_name, "ENOTDIR");
+  // Named like the raw device, and another one.
+  for (const std::string_view tcti : {"device:/dev/tpm", "device:/dev/tpm-of-nobody", "device:/dev/tp"}) {
+    EXPECT_EQ(Transport::open(tcti).status(), Status::token_not_found) << tcti;
+  }
+}
+
+TEST(Transport, WhatIsTooLongIsRefused) {
+  const std::string longest(600, 'x');
+  for (const std::string& tcti : {"device:/dev/" + longest, "swtpm:path=/" + longest, "mssim:host=" + longest}) {
+    const auto transport = Transport::open(tcti);
+    ASSERT_EQ(transport.status(), Status::invalid_uri) << tcti;
+    EXPECT_NE(transport.error().detail.view().find("is too long"), std::string_view::npos);
+  }
+}
+
 TEST(Transport, ADeviceOfOthersNamesTheGroup) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root to become somebody else";
   const test::TemporaryFolder folder;
@@ -70,6 +95,24 @@ TEST(Transport, ALibraryThatOthersCanChangeIsNotLoaded) {
   const std::string path = folder.write("tcti.so", "not a library", 0666);
   EXPECT_EQ(Transport::open(path).status(), Status::file_untrusted);
   EXPECT_EQ(Transport::open(folder.file("missing.so")).status(), Status::file_invalid);
+}
+
+TEST(Transport, AFileThatIsNoLibraryIsNoWayToATpm) {
+  setenv("TSS2_LOG", "all+none", 1);
+  const test::TemporaryFolder folder;
+  const std::string path = folder.write("tcti.so", "not a library", 0644);
+  const auto transport = Transport::open(path + ":some=thing");
+  ASSERT_EQ(transport.status(), Status::token_not_found);
+  EXPECT_NE(transport.error().detail.view().find("no TPM answers at"), std::string_view::npos);
+}
+
+TEST(Transport, ThatIsNotOpenHasNoConnection) {
+  Transport transport;
+  std::array<std::byte, 16> response{};
+  std::size_t size = 1;
+  EXPECT_EQ(transport.exchange(response, response, size, system_clock(), kNoDeadline), TSS2_TCTI_RC_NO_CONNECTION);
+  EXPECT_EQ(size, 0U);
+  EXPECT_FALSE(transport.is_open());
 }
 
 TEST(Transport, ASimulatorThatIsNotThereSaysSo) {
