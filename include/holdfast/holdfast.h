@@ -433,7 +433,8 @@ HOLDFAST_API holdfast_status holdfast_session_identity_file_changed(holdfast_ses
                                                                     holdfast_error* out_error);
 
 /** Registers a task unless there is one; threads that ask at once share one registration. `timeout_ms` 0: the
- *  session's. Worth handling: AUTHORITY_UNAVAILABLE, AUTHORITY_REFUSED, SEALED_ANSWER, DEADLINE_EXCEEDED. */
+ *  session's. Worth handling: AUTHORITY_UNAVAILABLE, AUTHORITY_REFUSED, AUTHORITY_UNTRUSTED, SEALED_ANSWER,
+ *  DEADLINE_EXCEEDED. */
 HOLDFAST_API holdfast_status holdfast_session_register_task(holdfast_session* session, uint32_t timeout_ms,
                                                             holdfast_error* out_error);
 /** From now on headers speak for `task_id`, which somebody else registered. `out_generation` may be null. */

@@ -74,8 +74,9 @@ class Registrar {
   /// Up to `attempts` tries, each with a new timestamp and signature; 429, every 5xx and transport errors are tried
   /// again after a back-off with jitter (`Retry-After` is honoured up to 20 s). `timeout` bounds all of it;
   /// protocol.md §2 asks for 30 s a request. Worth handling: `authority_unavailable`, `authority_refused` (401:
-  /// unknown agent or wrong clock: the detail names a clock difference of more than a minute), `sealed_answer`,
-  /// `authority_answer_invalid`, `file_untrusted` for a CA or client file, and whatever the signer answers.
+  /// unknown agent or wrong clock: the detail names a clock difference of more than a minute), `authority_untrusted`
+  /// (its certificate; nothing was sent), `sealed_answer`, `authority_answer_invalid`, `file_untrusted` for a CA or
+  /// client file, and whatever the signer answers.
   [[nodiscard]] Result<TaskId> register_task(TypedSigner& signer, std::chrono::milliseconds timeout,
                                              AnswerExcerpt* excerpt = nullptr) noexcept;
 

@@ -57,6 +57,7 @@ enum class Status : holdfast_status {
   authority_answer_invalid = HOLDFAST_AUTHORITY_ANSWER_INVALID,
   header_refused = HOLDFAST_HEADER_REFUSED,
   attestation_refused = HOLDFAST_ATTESTATION_REFUSED,
+  authority_untrusted = HOLDFAST_AUTHORITY_UNTRUSTED,
 };
 
 /// What the caller can do about a status.

@@ -18,7 +18,7 @@ struct AuthorityAnswer {
 /// Asks for the authority's base URL once, within 10 s: whether it is reached, whether its certificate holds, what
 /// its clock says. Nothing is registered.
 ///
-/// Failures as `Registrar::register_task`: `authority_unavailable`, `authority_refused` (its certificate),
+/// Failures as `Registrar::register_task`: `authority_unavailable`, `authority_untrusted` (its certificate),
 /// `invalid_argument` for an URL, `file_untrusted` and `file_invalid` for a CA file. Blocks on the network.
 [[nodiscard]] Result<AuthorityAnswer> ask_authority(RegistrarOptions options) noexcept;
 

@@ -13,6 +13,15 @@ namespace holdfast {
 /// `what` is libcurl's own message; it is made safe to show.
 [[nodiscard]] Error curl_error(CURLcode code, const char* doing, std::string_view what);
 
+/// What to do about a certificate that was refused (`CURLE_PEER_FAILED_VERIFICATION`): `verdict` is
+/// `CURLINFO_SSL_VERIFYRESULT`, `is_ca_named` whether whoever asked named a CA. Null for a verdict that says too
+/// little.
+[[nodiscard]] const char* certificate_hint(long verdict, bool is_ca_named) noexcept;
+
+/// What to do where an http: URL got no answer in HTTP: a port that speaks TLS ends a plain request so. Null for a
+/// code that does not look like it.
+[[nodiscard]] const char* plain_http_hint(CURLcode code) noexcept;
+
 /// `CURLE_COULDNT_CONNECT`; null for a code that `curl_error` does not tell apart.
 [[nodiscard]] const char* curl_code_name(CURLcode code) noexcept;
 

@@ -130,9 +130,7 @@ class Handle {
 
   [[nodiscard]] CURLcode refused() const { return refused_; }
   [[nodiscard]] CURLcode perform() { return library_.easy_perform(handle_); }
-  [[nodiscard]] CURLcode read_status(long& out) {
-    return library_.easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &out);
-  }
+  [[nodiscard]] CURLcode read(CURLINFO what, long& out) { return library_.easy_getinfo(handle_, what, &out); }
 
  private:
   template <typename Value>
@@ -296,9 +294,17 @@ Result<HttpResponse> CurlTransport::exchange(Method method, const HttpRequest& r
   if (exchange.headers_are_too_long || has_endless_line) {
     return failure(Status::authority_answer_invalid, Layer::http, kAsking).about("its headers exceed 64 KiB");
   }
-  if (outcome != CURLE_OK && !exchange.response.is_cut) return curl_error(outcome, kAsking, message_of(message));
+  if (outcome != CURLE_OK && !exchange.response.is_cut) {
+    Error error = curl_error(outcome, kAsking, message_of(message));
+    long verdict = 0;
+    if (outcome == CURLE_PEER_FAILED_VERIFICATION && handle.read(CURLINFO_SSL_VERIFYRESULT, verdict) == CURLE_OK) {
+      error.hint = certificate_hint(verdict, !options_.ca_file.empty() || !options_.ca_directory.empty());
+    }
+    if (exchange.must_be_loopback && error.hint == nullptr) error.hint = plain_http_hint(outcome);
+    return error;
+  }
   long status = 0;
-  if (const CURLcode code = handle.read_status(status); code != CURLE_OK) {
+  if (const CURLcode code = handle.read(CURLINFO_RESPONSE_CODE, status); code != CURLE_OK) {
     return curl_error(code, kAsking, "libcurl does not tell the status");
   }
   exchange.response.status = static_cast<int>(status);

@@ -15,7 +15,7 @@ namespace {
 
 // Texts of src/registrar; error_texts_test walks through those that its files give. A text that is missing here costs
 // a person the hint, never more.
-constexpr std::array<const char*, 25> kTexts{
+constexpr std::array<const char*, 30> kTexts{
     "registering with the authority",
     "registering a task",
     "asking the authority",
@@ -32,11 +32,18 @@ constexpr std::array<const char*, 25> kTexts{
     "use https:",
     "if the authority's certificate comes from a CA of your own, name that CA with --ca-file; else it may be an "
     "impostor",
+    "the CA file that is named does not vouch for who answers there: name the CA that does (--ca-file), or look "
+    "whether it is an impostor",
+    "look at this machine's clock (timedatectl shows it); if it is right, the authority's certificate has to be "
+    "renewed",
+    "write the URL with a name that the certificate has, or look whether it is the authority that answers there",
+    "if the authority speaks TLS on that port, write https: in its URL",
     "check that the URL's port speaks TLS 1.2 or later, and whether a client certificate is asked for",
     "check that the CA, certificate and key files exist, are readable and in PEM form",
     "libcurl 7.85 or later, built with TLS, is needed: take Debian's libcurl4",
     "the authority asks for a client certificate that it knows",
     "checking the CA file",
+    "put the CA's certificates there (PEM); --ca-file, or the identity file, names that place",
     "checking the CA directory",
     "checking the client certificate",
     "checking the client key",

@@ -35,9 +35,9 @@ struct HttpResponse {
 class HttpTransport {
  public:
   /// Blocks until the answer, or `deadline`. An answer of any status is a value, also a redirect, which is never
-  /// followed. Worth handling: `authority_unavailable` (may be tried again), `authority_refused` (its
-  /// certificate does not hold), `file_invalid` (a CA or certificate file, or libcurl itself, is not usable). May
-  /// throw `std::bad_alloc`.
+  /// followed. Worth handling: `authority_unavailable` (may be tried again), `authority_untrusted`
+  /// (its certificate does not hold), `file_invalid` (a CA or certificate file, or libcurl itself, is not usable).
+  /// May throw `std::bad_alloc`.
   [[nodiscard]] virtual Result<HttpResponse> post(const HttpRequest& request, hal::BootTime deadline) = 0;
 
  protected:

@@ -109,6 +109,7 @@ bool is_registrars(Status status) noexcept {
     case Status::resource_exhausted:
     case Status::authority_refused:
     case Status::authority_answer_invalid:
+    case Status::authority_untrusted:
       return true;
     default:
       return false;

@@ -12,18 +12,22 @@ constexpr const char* kWhoTheAuthorityIs =
     "whoever can write it decides who the authority is: make it, and every folder above it, owned by root or this "
     "user "
     "and not writable by others (chmod go-w)";
+constexpr const char* kPutItThere =
+    "put the CA's certificates there (PEM); --ca-file, or the identity file, names that place";
 constexpr const char* kWhoWeAre =
     "make it, and every folder above it, owned by root or this user and not writable by others (chmod go-w)";
 
 struct Named {
   const char* doing;
-  const char* hint;
+  const char* hint;                      // where others may write it
+  const char* hint_if_absent = nullptr;  // where there is none
 };
 
 Error in_words(const Error& inner, const Named& named) {
   Error error = inner;
   error.doing = named.doing;
   if (error.status == Status::file_untrusted) error.hint = named.hint;
+  if (error.status == Status::file_invalid && named.hint_if_absent != nullptr) error.hint = named.hint_if_absent;
   return error;
 }
 
@@ -67,7 +71,8 @@ Result<std::string> check_directory(const std::string& path, const Named& named)
 
 Result<TrustFiles> check_trust_files(const RegistrarOptions& options) {
   TrustFiles files;
-  files.ca_file = HOLDFAST_TRY(check_file(options.ca_file, {"checking the CA file", kWhoTheAuthorityIs}));
+  files.ca_file =
+      HOLDFAST_TRY(check_file(options.ca_file, {"checking the CA file", kWhoTheAuthorityIs, kPutItThere}));
   files.ca_directory =
       HOLDFAST_TRY(check_directory(options.ca_directory, {"checking the CA directory", kWhoTheAuthorityIs}));
   files.client_certificate =

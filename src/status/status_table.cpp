@@ -119,6 +119,9 @@ constexpr std::array<Row, HOLDFAST_STATUS_COUNT> kTable{{
      "the message says which rule it breaks"},
     {Status::attestation_refused, Remedy::stop, kFailed, "attestation_refused", "the attestation does not hold",
      "do not trust the key on the word of this evidence; the message says which rule it breaks"},
+    {Status::authority_untrusted, Remedy::stop, kAuthorityTrouble, "authority_untrusted",
+     "the authority's certificate is not trusted",
+     "find out who answers at its URL: nothing was sent there; the message says what is wrong with the certificate"},
 }};
 
 constexpr bool table_is_dense() {

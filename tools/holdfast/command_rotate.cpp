@@ -174,8 +174,9 @@ class Rotation {
     const auto runtime =
         register_public_key(terminal_, registrar, next.public_key, next.account.is_fedramp, token_source);
     if (!runtime) {
-      // Only what was refused is known not to be registered.
+      // Only what was refused, or never sent, is known not to be registered.
       const bool is_known = runtime.status() == Status::authority_refused ||
+                            runtime.status() == Status::authority_untrusted ||
                             runtime.status() == Status::invalid_argument || runtime.error().layer == Layer::system;
       if (is_known) {
         --journal_->unanswered_registrations;

@@ -33,16 +33,18 @@ TEST_F(RegistrarOverHttps, ACertificateOfAnotherCaIsRefusedOnceAndForAll) {
   const ServerCertificate other;
   options_.ca_file = other.certificate_file();
   const auto task = register_task(server_.url());
-  EXPECT_EQ(task.status(), Status::authority_refused);
+  EXPECT_EQ(task.status(), Status::authority_untrusted);
   EXPECT_STREQ(task.error().native_name, "CURLE_PEER_FAILED_VERIFICATION");
-  EXPECT_THAT(std::string(hint_of(task.error())), HasSubstr("--ca-file"));
+  EXPECT_THAT(std::string(hint_of(task.error())), HasSubstr("the CA file that is named does not vouch"));
   EXPECT_EQ(signer_.signatures, 1) << "it is not tried again";
   EXPECT_TRUE(server_.requests().empty()) << "nothing was sent";
 }
 
 TEST_F(RegistrarOverHttps, TheSystemsCertificatesDoNotCoverAnUnknownOne) {
   options_.ca_file.clear();
-  EXPECT_EQ(register_task(server_.url()).status(), Status::authority_refused);
+  const auto task = register_task(server_.url());
+  EXPECT_EQ(task.status(), Status::authority_untrusted);
+  EXPECT_THAT(std::string(hint_of(task.error())), HasSubstr("name that CA with --ca-file"));
   EXPECT_TRUE(server_.requests().empty());
 }
 
@@ -51,8 +53,9 @@ TEST_F(RegistrarFixture, ACertificateForAnotherHostIsRefused) {
   ScriptedServer server(certificate);
   options_.ca_file = certificate.certificate_file();
   const auto task = register_task(server.url());
-  EXPECT_EQ(task.status(), Status::authority_refused);
+  EXPECT_EQ(task.status(), Status::authority_untrusted);
   EXPECT_STREQ(task.error().native_name, "CURLE_PEER_FAILED_VERIFICATION");
+  EXPECT_THAT(std::string(hint_of(task.error())), HasSubstr("a name that the certificate has"));
   EXPECT_TRUE(server.requests().empty());
 }
 
@@ -60,7 +63,9 @@ TEST_F(RegistrarOverHttps, ACaFileThatIsNotUsableIsNamedAsSuch) {
   const TemporaryFolder folder;
   for (const std::string& path : {folder.file("absent.pem"), folder.write("text.pem", "no certificate")}) {
     options_.ca_file = path;
-    EXPECT_EQ(register_task(server_.url()).status(), Status::file_invalid) << path;
+    const auto task = register_task(server_.url());
+    EXPECT_EQ(task.status(), Status::file_invalid) << path;
+    EXPECT_THAT(std::string(hint_of(task.error())), HasSubstr("PEM")) << path;
   }
   EXPECT_TRUE(server_.requests().empty());
 }
@@ -95,6 +100,14 @@ TEST_F(RegistrarFixture, AServerWithoutTlsIsNoHttpsServer) {
   EXPECT_STREQ(task.error().native_name, "CURLE_SSL_CONNECT_ERROR");
   EXPECT_THAT(std::string(hint_of(task.error())), HasSubstr("TLS"));
   EXPECT_TRUE(plain.requests().empty());
+}
+
+TEST_F(RegistrarOverHttps, AnHttpUrlToItsPortIsToldFromAnAuthorityThatIsAway) {
+  options_.attempts = 1;
+  const auto task = register_task("http" + server_.url().substr(5));
+  EXPECT_FALSE(task);
+  EXPECT_THAT(std::string(hint_of(task.error())), HasSubstr("write https: in its URL")) << task.error().native_name;
+  EXPECT_TRUE(server_.requests().empty());
 }
 
 TEST_F(RegistrarOverHttps, ARedirectToPlainHttpIsNotFollowed) {

@@ -12,7 +12,7 @@ TEST(CurlError, TheStatusFollowsTheRemedy) {
         CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE, CURLE_SSL_CONNECT_ERROR}) {
     EXPECT_EQ(curl_error(code, "", "").status, Status::authority_unavailable) << code;
   }
-  EXPECT_EQ(curl_error(CURLE_PEER_FAILED_VERIFICATION, "", "").status, Status::authority_refused);
+  EXPECT_EQ(curl_error(CURLE_PEER_FAILED_VERIFICATION, "", "").status, Status::authority_untrusted);
   EXPECT_EQ(curl_error(CURLE_SSL_CACERT_BADFILE, "", "").status, Status::file_invalid);
   EXPECT_EQ(curl_error(CURLE_OUT_OF_MEMORY, "", "").status, Status::resource_exhausted);
   EXPECT_EQ(curl_error(CURLE_TELNET_OPTION_SYNTAX, "", "").status, Status::authority_answer_invalid);

@@ -135,7 +135,8 @@ TEST(RegistrarFrame, CarriesNoErrorThatIsNotARegistrars) {
                               status == HOLDFAST_PERMISSION_DENIED || status == HOLDFAST_FILE_INVALID ||
                               status == HOLDFAST_SEALED_ANSWER || status == HOLDFAST_DEADLINE_EXCEEDED ||
                               status == HOLDFAST_AUTHORITY_UNAVAILABLE || status == HOLDFAST_RESOURCE_EXHAUSTED ||
-                              status == HOLDFAST_AUTHORITY_REFUSED || status == HOLDFAST_AUTHORITY_ANSWER_INVALID;
+                              status == HOLDFAST_AUTHORITY_REFUSED || status == HOLDFAST_AUTHORITY_ANSWER_INVALID ||
+                              status == HOLDFAST_AUTHORITY_UNTRUSTED;
     EXPECT_EQ(read_frame(packet(frame)).has_value(), is_plausible) << status;
   }
   RegistrarFrame frame{.kind = Kind::failed};
