@@ -67,13 +67,17 @@ class Examination {
   [[nodiscard]] const std::map<std::string, bool>& attributes() const { return attributes_; }
 
  private:
-  // Says whose the file is and what may be done to it, or what is wrong with that.
-  bool look_at_file(std::string_view what, const std::string& path, hal::FilePrivacy privacy) {
+  // Says whose the file is and what may be done to it, or what is wrong with that. `unusable` is what a file that
+  // cannot be used is to whoever needs it: as their own commands say it, and end.
+  bool look_at_file(std::string_view what, const std::string& path, hal::FilePrivacy privacy,
+                    Status unusable = Status::file_invalid) {
     const auto file = hal::open_trusted(path, privacy);
     struct stat info {};
     if (!file || fstat(file->get(), &info) != 0) {
-      findings_.problem(file ? failure(Status::file_invalid, Layer::system, "looking at a file").about(path)
-                             : file.error());
+      Error error =
+          file ? failure(Status::file_invalid, Layer::system, "looking at a file").about(path) : file.error();
+      if (error.status == Status::file_invalid) error.status = unusable;
+      findings_.problem(error);
       return false;
     }
     const char* who = privacy == hal::FilePrivacy::owner_only ? "; nobody else reads it, or changes it or its folders"
@@ -151,7 +155,7 @@ class Examination {
     }
     std::string path(arguments_.value("module"));
     if (path.empty()) path = query_attribute(uri, "module-path").value_or("");
-    return path.empty() || look_at_file("module", path, hal::FilePrivacy::readable);
+    return path.empty() || look_at_file("module", path, hal::FilePrivacy::readable, Status::module_unusable);
   }
 
   Result<hal::TokenDescription> describe_token() {

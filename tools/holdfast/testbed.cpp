@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -38,12 +39,22 @@ Error missing(std::string_view what, const char* hint) {
   return failure(Status::file_invalid, Layer::system, kLooking).about(what).with_hint(hint);
 }
 
-std::string find_module(std::string_view given) {
-  if (!given.empty()) return ::access(std::string(given).c_str(), R_OK) == 0 ? std::string(given) : std::string();
-  for (const char* path : kModules) {
-    if (::access(path, R_OK) == 0) return path;
+// As any command says it of a module: who gets exit code 4 has a token to look after.
+Result<std::string> find_module(std::string given) {
+  constexpr const char* kInstallIt =
+      "install the package softhsm2 (Debian: apt-get install softhsm2), or name its module with --module";
+  Error error = failure(Status::module_unusable, Layer::system, kLooking).with_hint(kInstallIt);
+  if (given.empty()) {
+    for (const char* path : kModules) {
+      if (::access(path, R_OK) == 0) return std::string(path);
+    }
+    return std::move(error).about("SoftHSM's module is not installed");
   }
-  return {};
+  if (::access(given.c_str(), R_OK) == 0) return given;
+  const int code = errno;
+  error.native = static_cast<std::uint64_t>(code);
+  error.native_name = ::strerrorname_np(code);
+  return std::move(error).about(given + (code == ENOENT ? " does not exist" : " cannot be read"));
 }
 
 Result<void> write_new(const std::string& path, std::string_view text) {
@@ -107,10 +118,8 @@ Result<TestbedParts> TestbedParts::find(bool is_tpm, std::string_view module) {
     }
     return parts;
   }
-  parts.module = find_module(module);
-  if (!parts.module.empty()) return parts;
-  return missing(module.empty() ? "SoftHSM's module is not installed" : "there is no such module",
-                 "install the package softhsm2 (Debian: apt-get install softhsm2), or name its module with --module");
+  parts.module = HOLDFAST_TRY(find_module(std::string(module)));
+  return parts;
 }
 
 Testbed::Testbed(Keeper& keeper, const TestbedParts& parts, Terminal& terminal)

@@ -18,7 +18,8 @@ struct TestbedParts {
   std::string module;  ///< SoftHSM's, or
   std::string swtpm;   ///< for a TPM
 
-  /// `module` is the `--module` argument. `file_invalid`, with the package to install, for what is missing.
+  /// `module` is the `--module` argument. For what is missing, with the package to install: `module_unusable` for
+  /// SoftHSM's module, else `file_invalid`.
   [[nodiscard]] static Result<TestbedParts> find(bool is_tpm, std::string_view module);
 };
 
