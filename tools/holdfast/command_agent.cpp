@@ -191,7 +191,7 @@ Result<void> show_agent(Terminal& terminal, const Arguments& arguments) {
   optional_row("imported_from", "imported from", identity.imported_from);
   optional_row("import_check", "the JWT was", identity.import_check);
   const auto journal = load_rotation_journal(rotation_journal_path(found.path));
-  if (journal) add_rotation(report, identity, *journal, hal::system_clock().wall());
+  if (journal) add_rotation(report, identity, *journal, hal::system_clock().wall(), identity_option_again(arguments));
   report.for_programs("attributes", attributes_json(identity.attributes));
   terminal.show(report);
   if (!identity.attributes.empty()) {

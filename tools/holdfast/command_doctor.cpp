@@ -108,8 +108,9 @@ class Examination {
     const auto journal = load_rotation_journal(rotation_journal_path(found->path));
     if (!journal) return findings_.problem(journal.error());
     if (*journal) {
-      findings_.note("an exchange of its key is " +
-                     rotation_in_words(**journal, *identity_, hal::system_clock().wall()));
+      findings_.note("an exchange of its key is " + rotation_in_words(**journal, *identity_,
+                                                                      hal::system_clock().wall(),
+                                                                      identity_option_again(arguments_)));
     }
   }
 

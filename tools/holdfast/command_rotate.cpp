@@ -14,10 +14,9 @@ namespace {
 
 constexpr std::int64_t kDefaultOverlap = std::int64_t{24} * 3600;
 
-Error still_kept(const RotationJournal& journal, const char* doing, const char* hint) {
+Error still_kept(const RotationJournal& journal, const char* doing) {
   return failure(Status::permission_denied, Layer::core, doing)
-      .about("the old key is kept until " + time_text(journal.old_key_until))
-      .with_hint(hint);
+      .about("the old key is kept until " + time_text(journal.old_key_until));
 }
 
 /// One run of a command on one identity's rotation, under its lock.
@@ -256,8 +255,9 @@ Result<void> rotate_agent(Terminal& terminal, const Arguments& arguments) {
   }
   if (rotation.has_old_key()) {
     if (!rotation.is_overlap_over()) {
-      return still_kept(*rotation.journal(), "beginning a rotation",
-                        "the last rotation is done; wait, or end its overlap now: holdfast agent retire --now");
+      terminal.advise("the last rotation is done; wait, or end its overlap now: holdfast agent retire --now" +
+                      options_again(arguments));
+      return still_kept(*rotation.journal(), "beginning a rotation");
     }
     HOLDFAST_TRY(rotation.retire());
     terminal.note("the key of the rotation before was removed: its time had passed");
@@ -273,9 +273,10 @@ Result<void> retire_agent(Terminal& terminal, const Arguments& arguments) {
   Rotation rotation = HOLDFAST_TRY(Rotation::begin(terminal, arguments));
   (void)HOLDFAST_TRY(rotation.finish_switch());
   if (rotation.is_under_way()) {
+    const std::string rotate = "holdfast agent rotate" + options_again(arguments);
+    terminal.advise("finish it with " + rotate + ", or take it back with " + rotate + " --undo");
     return failure(Status::permission_denied, Layer::core, "retiring the old key")
-        .about("a rotation is under way, and the old key is in use")
-        .with_hint("finish it with holdfast agent rotate, or take it back with holdfast agent rotate --undo");
+        .about("a rotation is under way, and the old key is in use");
   }
   if (!rotation.has_old_key()) {
     Report report;
@@ -285,8 +286,8 @@ Result<void> retire_agent(Terminal& terminal, const Arguments& arguments) {
   }
   const RotationJournal about = *rotation.journal();
   if (!rotation.is_overlap_over() && !arguments.has("now")) {
-    return still_kept(about, "retiring the old key",
-                      "hosts may still use it; wait, or remove it all the same with --now");
+    return still_kept(about, "retiring the old key")
+        .with_hint("hosts may still use it; wait, or remove it all the same with --now");
   }
   HOLDFAST_TRY(rotation.retire());
   Report report;

@@ -92,6 +92,11 @@ Result<FoundIdentity> read_identity(std::string_view given) {
   return FoundIdentity{std::move(path).value(), std::move(identity).value()};
 }
 
+std::string identity_option_again(const command_line::Arguments& arguments) {
+  if (!arguments.has("identity-file")) return {};
+  return " --identity-file " + shell_quoted(arguments.value("identity-file"));
+}
+
 void say_how_to_make_a_header(Terminal& terminal, const command_line::Arguments& arguments,
                               const IdentityTarget& target, bool is_pin_lasting) {
   std::string command = "holdfast header --register";

@@ -36,6 +36,9 @@ struct FoundIdentity {
 };
 [[nodiscard]] Result<FoundIdentity> read_identity(std::string_view given);
 
+/// ` --identity-file PATH` as it was given, quoted for a shell, for the line of another command; empty if it was not.
+[[nodiscard]] std::string identity_option_again(const command_line::Arguments& arguments);
+
 /// Tells a person which command makes a header with the identity just written; `is_pin_lasting`: its key URI says
 /// where the PIN comes from.
 void say_how_to_make_a_header(Terminal& terminal, const command_line::Arguments& arguments,

@@ -18,20 +18,20 @@ std::string time_text(WallSeconds time) {
   return text ? std::string(text->view()) : "a year beyond 9999";
 }
 
-std::string rotation_in_words(const RotationJournal& journal, const Identity& identity, WallSeconds now) {
+std::string rotation_in_words(const RotationJournal& journal, const Identity& identity, WallSeconds now,
+                              std::string_view options) {
+  const std::string rotate = "holdfast agent rotate" + std::string(options);
   if (!is_done(journal, identity)) {
-    return "under way, the key above is in use; go on with holdfast agent rotate, or take it back with --undo";
+    return "under way, the key above is in use; go on with " + rotate + ", or take it back with --undo";
   }
-  if (journal.stage != RotationStage::switched) {
-    return "done, but cut off at its end; holdfast agent rotate records it";
-  }
+  if (journal.stage != RotationStage::switched) return "done, but cut off at its end; " + rotate + " records it";
   const std::string until = time_text(journal.old_key_until);
-  return now < journal.old_key_until ? "done; the old key is kept until " + until
-                                     : "done; the old key may go since " + until + ": holdfast agent retire";
+  if (now < journal.old_key_until) return "done; the old key is kept until " + until;
+  return "done; the old key may go since " + until + ": holdfast agent retire" + std::string(options);
 }
 
 void add_rotation(Report& report, const Identity& identity, const std::optional<RotationJournal>& journal,
-                  WallSeconds now) {
+                  WallSeconds now, std::string_view options) {
   if (!journal) {
     report.for_programs("rotation", Json());
     return;
@@ -43,7 +43,7 @@ void add_rotation(Report& report, const Identity& identity, const std::optional<
       .set("new_key", journal->new_name)
       .set("old_key_uri", journal->old_key_uri)
       .set("old_key_until", is_noted ? Json::string(time_text(journal->old_key_until)) : Json());
-  report.row("rotation", "rotation", rotation_in_words(*journal, identity, now), std::move(value));
+  report.row("rotation", "rotation", rotation_in_words(*journal, identity, now, options), std::move(value));
   if (is_past) report.text("", "old key", journal->old_key_uri);
 }
 

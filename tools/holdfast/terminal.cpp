@@ -163,7 +163,7 @@ void Terminal::remember_answer(std::string_view excerpt) {
 int Terminal::fail(const Error& error) {
   std::array<char, 1024> buffer{};
   const std::string_view message = write_message(error, buffer);
-  const std::string_view hint = hint_of(error);
+  const std::string_view hint = advice_.empty() ? hint_of(error) : std::string_view(advice_);
   interrupted_by_ = hal::interrupting_signal(error);
   if (is_json_) {
     Json body = error_json(status_name(error.status), message, hint);

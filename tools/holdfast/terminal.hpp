@@ -63,6 +63,9 @@ class Terminal {
   void remember_answer(std::string_view excerpt);
   /// What is done and stays done: said with whatever fails after it, the writing of the result included.
   void remember_done(std::string_view done) { done_ = done; }
+  /// The next action for the error that is about to be reported, where it names what the command line gave; an
+  /// error's own hint is a literal.
+  void advise(std::string_view hint) { advice_ = hint; }
   /// Says what failed and what to do about it, and returns the exit code. To a person who pressed Ctrl-C at a
   /// question it says only what stays done.
   int fail(const Error& error);
@@ -91,6 +94,7 @@ class Terminal {
   std::string results_;
   std::string answer_;
   std::string done_;
+  std::string advice_;
 };
 
 /// `text` with every control character (C0, DEL, C1) and malformed UTF-8 replaced by '?', so that a hostile label

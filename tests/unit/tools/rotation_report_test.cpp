@@ -32,7 +32,7 @@ class RotationReport : public testing::Test {
 
   [[nodiscard]] Report report() const {
     Report report;
-    add_rotation(report, identity_, journal_, kNow);
+    add_rotation(report, identity_, journal_, kNow, options_);
     return report;
   }
   [[nodiscard]] std::string words() const {
@@ -47,6 +47,7 @@ class RotationReport : public testing::Test {
     return std::ranges::any_of(told.rows(), [](const Report::Row& row) { return row.label == "old key"; });
   }
 
+  std::string options_;
   const PublicKey old_key_ = key_of(1);
   const PublicKey new_key_ = key_of(2);
   Identity identity_{.runtime_id = RuntimeId::parse("agent-1").value()};
@@ -55,7 +56,7 @@ class RotationReport : public testing::Test {
 
 TEST_F(RotationReport, WithoutAJournalOnlyProgramsAreTold) {
   Report report;
-  add_rotation(report, identity_, std::nullopt, kNow);
+  add_rotation(report, identity_, std::nullopt, kNow, "");
   ASSERT_EQ(report.rows().size(), 1U);
   EXPECT_EQ(report.json().dump(), R"({"rotation":null})");
   EXPECT_TRUE(report.rows().front().label.empty());
@@ -84,6 +85,17 @@ TEST_F(RotationReport, TheOldKeyIsKeptUntilItsTimeAndThenMayGo) {
   EXPECT_THAT(words(), HasSubstr("is kept until 2027-01-15T08:00:01Z"));
   journal_.old_key_until = kNow;
   EXPECT_THAT(words(), HasSubstr("may go since 2027-01-15T08:00:00Z: holdfast agent retire"));
+}
+
+TEST_F(RotationReport, TheCommandThatIsNextFindsTheSameIdentity) {
+  options_ = " --identity-file here.json";
+  EXPECT_THAT(words(), HasSubstr("go on with holdfast agent rotate --identity-file here.json, or"));
+  journal_.stage = RotationStage::registered;
+  identity_.public_key = new_key_;
+  EXPECT_THAT(words(), HasSubstr("holdfast agent rotate --identity-file here.json records it"));
+  journal_.stage = RotationStage::switched;
+  journal_.old_key_until = kNow;
+  EXPECT_THAT(words(), HasSubstr("holdfast agent retire --identity-file here.json"));
 }
 
 }  // namespace
