@@ -2,6 +2,7 @@
 #include "tools/holdfast/agent_link.hpp"
 
 #include "tools/holdfast/access_token.hpp"
+#include "tools/holdfast/module_advice.hpp"
 
 namespace holdfast::tool {
 
@@ -16,7 +17,9 @@ Result<Signer> open_signer(const Identity& identity, std::string_view pin_source
   options.pin_source = pin_source;
   options.max_tasks = 1;
   options.sessions = 1;
-  return Signer::open(options);
+  Result<Signer> signer = Signer::open(options);
+  if (!signer) return with_module_advice(signer.error(), identity.key_uri, {});
+  return signer;
 }
 
 Result<Registrar> registrar_for(const Identity& identity) {

@@ -4,6 +4,7 @@
 #include "tools/holdfast/key_access.hpp"
 #include "tools/holdfast/key_report.hpp"
 #include "tools/holdfast/key_uri.hpp"
+#include "tools/holdfast/module_advice.hpp"
 
 namespace holdfast::tool {
 namespace {
@@ -23,7 +24,7 @@ Result<void> list_tokens(Terminal& terminal, const Arguments& arguments) {
   const hal::Backend* backend = HOLDFAST_TRY(hal::backend_for(options.uri));
   std::vector<hal::TokenDescription> tokens(kMostTokens);
   const Result<std::size_t> listed = backend->list_tokens(options, tokens);
-  if (!listed) return with_module_hint(listed.error(), options.module_path);
+  if (!listed) return with_module_advice(listed.error(), options.uri, options.module_path);
   const std::size_t count = *listed;
   tokens.resize(std::min(count, kMostTokens));
 
@@ -54,7 +55,7 @@ Error init_failure(Error error, const hal::TokenInitOptions& options) {
   } else if (error.status == Status::token_not_found) {
     error.hint = "see what is there with: holdfast token list; to erase one, name its serial= and --erase";
   }
-  return with_module_hint(error, options.module_path);
+  return with_module_advice(error, options.uri, options.module_path);
 }
 
 Result<void> init_token(Terminal& terminal, const Arguments& arguments) {

@@ -48,16 +48,6 @@ using Work = Result<void> (*)(Terminal& terminal, const Arguments& arguments);
   return failure(Status::invalid_argument, Layer::core, "reading the command line").about(detail).with_hint(hint);
 }
 
-/// Where a device was asked for and the URI leaves the module open, the option that names it is told.
-[[nodiscard]] inline Error with_module_hint(Error error, std::string_view module) {
-  const bool is_unnamed = error.status == Status::invalid_uri && module.empty() &&
-                          error.detail.view().find("no module is named") != std::string_view::npos;
-  if (is_unnamed) {
-    error.hint = "name it with --module PATH, or in the URI: ?module-path=/path/to/module.so or ?module-name=NAME";
-  }
-  return error;
-}
-
 // Options that several commands share word for word.
 inline constexpr Option kPinSourceOption{
     .name = "pin-source",

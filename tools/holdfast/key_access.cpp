@@ -2,9 +2,9 @@
 #include "tools/holdfast/key_access.hpp"
 
 #include "hal/registry.hpp"
-#include "tools/holdfast/commands.hpp"
 #include "tools/holdfast/key_report.hpp"
 #include "tools/holdfast/key_uri.hpp"
+#include "tools/holdfast/module_advice.hpp"
 
 namespace holdfast::tool {
 
@@ -19,7 +19,7 @@ Result<hal::DevicePtr> open_device(const DeviceRequest& request, hal::DeviceAcce
   options.module_path = request.module_path;
   options.sessions = request.sessions;
   Result<hal::DevicePtr> device = hal::open_device(options);
-  if (!device) return with_module_hint(device.error(), request.module_path);
+  if (!device) return with_module_advice(device.error(), request.uri, request.module_path);
   return device;
 }
 
