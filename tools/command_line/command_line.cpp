@@ -30,6 +30,13 @@ const Option* find_option(const std::vector<Option>& options, std::string_view t
   return found == options.end() ? nullptr : &*found;
 }
 
+// A command's words are of small letters and dashes. What has anything else may be a secret in the wrong place.
+bool could_be_command(std::string_view word) {
+  constexpr std::size_t kLongest = 20;
+  return word.size() <= kLongest &&
+         std::ranges::all_of(word, [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
+}
+
 bool begins_with_words(std::string_view words, std::string_view prefix) {
   return prefix.empty() ||
          (words.starts_with(prefix) && (words.size() == prefix.size() || words[prefix.size()] == ' '));
@@ -157,13 +164,11 @@ class Reader {
     }
     const std::vector<std::string_view> names = next_words(program_, words_);
     const std::string_view meant = nearest(word, names);
-    if (meant.empty()) {
-      wrong(words_.empty() ? "unknown command" : "unknown command after '" + words_ + "'",
-            "choose one of: " + listed(names));
-    } else {
-      wrong("unknown command" + (words_.empty() ? "" : " after '" + words_ + "'"),
-            "did you mean: " + joined(program_.name, joined(words_, meant)));
-    }
+    const std::string shown = could_be_command(word) ? " '" + std::string(word) + "'" : "";
+    const std::string place = words_.empty() ? "" : " after '" + words_ + "'";
+    wrong("unknown command" + shown + place, meant.empty()
+                                                 ? "choose one of: " + listed(names)
+                                                 : "did you mean: " + joined(program_.name, joined(words_, meant)));
     rest_for_program_options();
     return false;
   }

@@ -104,7 +104,8 @@ struct Request {
 
 /// Reads `arguments` (without the program's name) by `program`'s table.
 ///
-/// Nothing given as a value is repeated in an error, as it may be a secret by mistake. `--` ends the options.
+/// Nothing given as a value is repeated in an error, as it may be a secret by mistake; a word in the place of a
+/// command is, if it is of small letters and dashes like one. `--` ends the options.
 [[nodiscard]] Request parse(const Program& program, const std::vector<std::string>& arguments);
 
 /// The help of one command, or of the whole program for null.

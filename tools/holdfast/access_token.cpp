@@ -40,13 +40,4 @@ Result<hal::SecretBytes> read_access_token(const hal::PinSource& source) {
   return token;
 }
 
-Result<hal::PinSource> parse_access_token_source(std::string_view text) {
-  Result<hal::PinSource> source = hal::PinSource::parse(text);
-  if (source) return source;
-  Error error = source.error();
-  error.doing = "reading --access-token-source";
-  error.hint = "write fd:N, file:/PATH, credential:NAME, env:NAME or prompt; never the access token itself";
-  return error;
-}
-
 }  // namespace holdfast::tool

@@ -20,7 +20,4 @@ inline constexpr std::size_t kMaxAccessTokenSize = 8192;
 /// source, `file_untrusted`, `file_invalid`.
 [[nodiscard]] Result<hal::SecretBytes> read_access_token(const hal::PinSource& source);
 
-/// Reads the `--access-token-source` argument; the hint of a refusal names that option.
-[[nodiscard]] Result<hal::PinSource> parse_access_token_source(std::string_view text);
-
 }  // namespace holdfast::tool

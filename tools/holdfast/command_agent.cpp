@@ -141,7 +141,7 @@ Result<void> try_task(Terminal& terminal, Registrar& registrar, const Identity& 
 Result<void> register_agent(Terminal& terminal, const Arguments& arguments) {
   // Nothing is registered before all of this holds, as it cannot be taken back.
   HOLDFAST_TRY(plausible_timestamp(hal::system_clock().wall(), "checking the clock"));
-  const hal::PinSource token_source = HOLDFAST_TRY(parse_access_token_source(arguments.value("access-token-source")));
+  const hal::PinSource token_source = HOLDFAST_TRY(hal::PinSource::parse(arguments.value("access-token-source")));
   PinRelay pin = HOLDFAST_TRY(PinRelay::create(arguments.value("pin-source")));
   RegistrarOptions options;
   options.authority_url = arguments.value("authority");

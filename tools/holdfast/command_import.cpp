@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/registry.hpp"
 #include "hal/trusted_file.hpp"
 #include "src/identity/service_urls.hpp"
 #include "src/identity/upstream_record.hpp"
@@ -70,18 +69,9 @@ Result<ImportRequest> read_request(const Arguments& arguments) {
   }
   if (arguments.has("no-twin")) request.twin = TwinWish::none;
   if (arguments.has("with-twin")) request.twin = TwinWish::required;
-  const hal::Backend* backend = HOLDFAST_TRY(hal::backend_for(arguments.value("key")));
-  HOLDFAST_TRY(backend->check_uri(arguments.value("key")));
-  // A TPM key is called by its file or handle; the back end judges them.
-  if (arguments.value("key").starts_with("tpm2:")) return request;
-  const auto label = HOLDFAST_TRY(path_attribute(arguments.value("key"), "object"));
-  if (!label || label->empty()) {
-    return failure(Status::invalid_uri, Layer::core, "reading the key URI")
-        .about("it names no key")
-        .with_hint("name the key to be made in the URI: pkcs11:token=LABEL;object=NAME");
-  }
-  request.label = *label;
-  request.id = HOLDFAST_TRY(path_attribute(arguments.value("key"), "id")).value_or("");
+  KeyName name = HOLDFAST_TRY(name_of_new_key(arguments.value("key")));
+  request.label = std::move(name.label);
+  request.id = std::move(name.id);
   return request;
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/registry.hpp"
 #include "src/identity/software_crypto.hpp"
 #include "src/signer/key_policy.hpp"
 #include "tools/holdfast/commands.hpp"
@@ -83,27 +82,8 @@ struct GenerateRequest {
 
 Result<GenerateRequest> read_generate_request(const Arguments& arguments, std::string_view uri) {
   const KeyProfile profile = HOLDFAST_TRY(profile_of(arguments));
-  const hal::Backend* backend = HOLDFAST_TRY(hal::backend_for(uri));
-  // First what is wrong with what it says, then what it does not say: a mistyped object= is the former.
-  HOLDFAST_TRY(backend->check_uri(uri));
-  if (uri.starts_with("tpm2:")) {
-    // A TPM key is called by its file or handle; the back end judges them.
-    const auto file = HOLDFAST_TRY(path_attribute(uri, "file"));
-    const auto handle = HOLDFAST_TRY(path_attribute(uri, "handle"));
-    if (file || handle) return GenerateRequest{"", "", profile};
-    return failure(Status::invalid_uri, Layer::core, "reading the key URI")
-        .about("it names no key")
-        .with_hint(
-            "name the key to be made: tpm2:file=/PATH/key.pem, or tpm2:handle=0x81000010 for a persistent one");
-  }
-  const auto label = HOLDFAST_TRY(path_attribute(uri, "object"));
-  if (!label || label->empty()) {
-    return failure(Status::invalid_uri, Layer::core, "reading the key URI")
-        .about("it names no key")
-        .with_hint("name the key to be made in the URI: pkcs11:token=LABEL;object=NAME");
-  }
-  const auto id = HOLDFAST_TRY(path_attribute(uri, "id"));
-  return GenerateRequest{*label, id.value_or(""), profile};
+  KeyName name = HOLDFAST_TRY(name_of_new_key(uri));
+  return GenerateRequest{std::move(name.label), std::move(name.id), profile};
 }
 
 Result<void> refuse_second_key(hal::KeyDevice& device, const std::string& label) {
@@ -296,20 +276,8 @@ Result<void> show_key(Terminal& terminal, const Arguments& arguments) {
   return {};
 }
 
-// The only key of a token is found by a URI that names none; what is to be deleted is named.
-Result<void> refuse_nameless(std::string_view uri) {
-  for (const std::string_view name : {"object", "id", "file", "handle"}) {
-    const auto value = HOLDFAST_TRY(path_attribute(uri, name));
-    if (value && !value->empty()) return {};
-  }
-  return failure(Status::invalid_uri, Layer::core, "reading the key URI")
-      .about("it names no key")
-      .with_hint(
-          "name the key to be deleted: object= or id=, for a TPM file= or handle=; holdfast key list shows them");
-}
-
 Result<void> delete_key(Terminal& terminal, const Arguments& arguments) {
-  HOLDFAST_TRY(refuse_nameless(arguments.value("URI")));
+  HOLDFAST_TRY(refuse_nameless_key(arguments.value("URI")));
   if (!arguments.has("yes")) HOLDFAST_TRY(terminal.require_person());
   const OpenKey key = HOLDFAST_TRY(open_any_key(request_of(arguments), hal::DeviceAccess::provision));
   hal::KeyInventory* inventory = key.device->key_inventory();

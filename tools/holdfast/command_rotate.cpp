@@ -248,7 +248,7 @@ Result<void> rotate_agent(Terminal& terminal, const Arguments& arguments) {
     return wrong_value("--access-token-source is missing",
                        "name where the bearer token comes from, as for agent register: file:/PATH, fd:N or prompt");
   }
-  const hal::PinSource token_source = HOLDFAST_TRY(parse_access_token_source(arguments.value("access-token-source")));
+  const hal::PinSource token_source = HOLDFAST_TRY(hal::PinSource::parse(arguments.value("access-token-source")));
   Rotation rotation = HOLDFAST_TRY(Rotation::begin(terminal, arguments));
   if (HOLDFAST_TRY(rotation.finish_switch())) {
     return end_run(terminal, arguments, rotation, "an earlier one, cut off at its end, is finished");

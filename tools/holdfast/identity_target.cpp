@@ -43,7 +43,12 @@ class TrialFile {
 Result<void> try_folder(const std::string& folder) {
   const TrialFile trial(folder);
   if (!trial.file()) {
-    return hal::system_error(errno, kChecking, folder, errno == ENOENT ? "does not exist" : "takes no new file");
+    const int code = errno;
+    Error error = hal::system_error(code, kChecking, folder, code == ENOENT ? "does not exist" : "takes no new file");
+    if (code == ENOENT) {
+      error.hint = "make that folder first (mkdir -p), or name a file in another with --identity-file";
+    }
+    return error;
   }
   const int code = ::posix_fallocate(trial.file().get(), 0, kRoomNeeded);
   if (code == ENOSPC || code == EDQUOT || code == EFBIG) {

@@ -2,19 +2,23 @@
 #include "tools/holdfast/key_uri.hpp"
 
 #include "hal/percent_encoding.hpp"
+#include "hal/registry.hpp"
+#include "tools/command_line/command_line.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace holdfast::tool {
 namespace {
+
+constexpr const char* kReading = "reading the key URI";
 
 Result<std::string> decoded(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const hal::DecodedOctet octet = hal::take_octet(text);
     if (octet.kind == hal::DecodedOctet::Kind::malformed) {
-      return failure(Status::invalid_uri, Layer::core, "reading the key URI")
-          .about("a % without two hexadecimal digits");
+      return failure(Status::invalid_uri, Layer::core, kReading).about("a % without two hexadecimal digits");
     }
     out += octet.octet;
   }
@@ -46,6 +50,31 @@ std::string_view query_of(std::string_view uri) {
   return mark == std::string_view::npos ? std::string_view{} : uri.substr(mark + 1);
 }
 
+// RFC 7512 §2.3 and docs/tpm.md, without those that are refused whatever they hold.
+struct Names {
+  std::string_view scheme;
+  std::vector<std::string_view> attributes;
+};
+
+const std::vector<Names>& known_names() {
+  static const std::vector<Names> names{
+      {"pkcs11:",
+       {"token", "serial", "manufacturer", "model", "object", "id", "type", "slot-id", "module-path", "module-name",
+        "pin-source"}},
+      {"tpm2:", {"file", "handle", "pcr", "srk-name", "tcti", "pin-source"}},
+  };
+  return names;
+}
+
+Error nameless(const char* hint) {
+  return failure(Status::invalid_uri, Layer::core, kReading).about("it names no key").with_hint(hint);
+}
+
+Result<void> check_with_back_end(std::string_view uri) {
+  const hal::Backend* backend = HOLDFAST_TRY(hal::backend_for(uri));
+  return backend->check_uri(uri);
+}
+
 std::optional<std::string_view> attribute_of(std::string_view attributes, char separator, std::string_view name) {
   while (!attributes.empty()) {
     const std::string_view attribute = attributes.substr(0, attributes.find(separator));
@@ -54,6 +83,16 @@ std::optional<std::string_view> attribute_of(std::string_view attributes, char s
     if (equals != std::string_view::npos && attribute.substr(0, equals) == name) return attribute.substr(equals + 1);
   }
   return std::nullopt;
+}
+
+std::vector<std::string_view> names_in(std::string_view attributes, char separator) {
+  std::vector<std::string_view> names;
+  while (!attributes.empty()) {
+    const std::string_view attribute = attributes.substr(0, attributes.find(separator));
+    attributes.remove_prefix(std::min(attributes.size(), attribute.size() + 1));
+    names.push_back(attribute.substr(0, attribute.find('=')));
+  }
+  return names;
 }
 
 }  // namespace
@@ -92,6 +131,48 @@ std::string with_path_attribute(std::string_view uri, std::string_view name, std
   const std::string separator = path_of(uri).empty() ? "" : ";";
   return std::string(uri.substr(0, mark)) + separator + std::string(name) + "=" + encoded(value, ":@,") +
          std::string(uri.substr(mark));
+}
+
+Result<KeyName> name_of_new_key(std::string_view uri) {
+  // First what is wrong with what it says, then what it does not say: a mistyped object= is the former.
+  HOLDFAST_TRY(check_with_back_end(uri));
+  if (uri.starts_with("tpm2:")) {
+    const auto file = HOLDFAST_TRY(path_attribute(uri, "file"));
+    const auto handle = HOLDFAST_TRY(path_attribute(uri, "handle"));
+    if (file || handle) return KeyName{};
+    return nameless(
+        "name the key to be made: tpm2:file=/PATH/key.pem, or tpm2:handle=0x81000010 for a persistent one");
+  }
+  const auto label = HOLDFAST_TRY(path_attribute(uri, "object"));
+  if (!label || label->empty()) {
+    return nameless("name the key to be made in the URI: pkcs11:token=LABEL;object=NAME");
+  }
+  return KeyName{*label, HOLDFAST_TRY(path_attribute(uri, "id")).value_or("")};
+}
+
+Result<void> refuse_nameless_key(std::string_view uri) {
+  HOLDFAST_TRY(check_with_back_end(uri));
+  for (const std::string_view name : {"object", "id", "file", "handle"}) {
+    const auto value = HOLDFAST_TRY(path_attribute(uri, name));
+    if (value && !value->empty()) return {};
+  }
+  return nameless(
+      "name the key to be deleted: object= or id=, for a TPM file= or handle=; holdfast key list shows them");
+}
+
+Result<void> refuse_mistyped_attribute(std::string_view uri) {
+  const auto kind = std::ranges::find_if(known_names(), [&](const Names& n) { return uri.starts_with(n.scheme); });
+  if (kind == known_names().end()) return {};
+  std::vector<std::string_view> names = names_in(path_of(uri), ';');
+  for (const std::string_view name : names_in(query_of(uri), '&')) names.push_back(name);
+  for (const std::string_view name : names) {
+    if (std::ranges::find(kind->attributes, name) != kind->attributes.end()) continue;
+    const std::string_view meant = command_line::nearest(name, kind->attributes);
+    if (meant.empty()) continue;
+    return failure(Status::invalid_uri, Layer::core, kReading)
+        .about(std::string(name) + " is not an attribute we know; did you mean " + std::string(meant) + "=?");
+  }
+  return {};
 }
 
 }  // namespace holdfast::tool

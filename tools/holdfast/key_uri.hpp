@@ -22,4 +22,22 @@ namespace holdfast::tool {
 /// `uri` with the path attribute `name` added, percent-encoded.
 [[nodiscard]] std::string with_path_attribute(std::string_view uri, std::string_view name, std::string_view value);
 
+/// What a PKCS#11 token calls a key; both are empty for a TPM's, which is called by its file or handle.
+struct KeyName {
+  std::string label;
+  std::string id;
+};
+
+/// What `uri` calls a key that is to be made. `invalid_uri`, with the hint how to say it, if it is not one that its
+/// back end reads, or names no key.
+[[nodiscard]] Result<KeyName> name_of_new_key(std::string_view uri);
+
+/// `invalid_uri` if `uri` is not one that its back end reads, or names no key: a URI that names none finds the only
+/// key of a token, which will do to look at it, and not to remove it.
+[[nodiscard]] Result<void> refuse_nameless_key(std::string_view uri);
+
+/// `invalid_uri` for an attribute that no URI of this scheme has, if it is near one that it has: the detail says
+/// which was probably meant. All else is left to the back end.
+[[nodiscard]] Result<void> refuse_mistyped_attribute(std::string_view uri);
+
 }  // namespace holdfast::tool

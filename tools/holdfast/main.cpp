@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/commands.hpp"
+#include "tools/holdfast/option_values.hpp"
 #include "tools/holdfast/process_setup.hpp"
 
 #include <unistd.h>
@@ -18,8 +19,10 @@ int answer(holdfast::tool::Terminal& terminal, const std::vector<std::string>& a
   const bool is_json = request.arguments.has("json") && request.kind != Request::Kind::text;
   terminal.configure(is_json, request.arguments.has("quiet"));
   switch (request.kind) {
-    case Request::Kind::run:
-      return request.command->run(request.arguments);
+    case Request::Kind::run: {
+      const holdfast::Result<void> values = holdfast::tool::check_option_values(*request.command, request.arguments);
+      return values ? request.command->run(request.arguments) : terminal.fail(values.error());
+    }
     case Request::Kind::text:
       terminal.print(request.text);
       return 0;

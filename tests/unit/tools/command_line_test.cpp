@@ -110,9 +110,10 @@ TEST_P(CommandLineMistakes, IsNamedWithAHint) {
 INSTANTIATE_TEST_SUITE_P(
     All, CommandLineMistakes,
     ::testing::Values(
-        Mistake{{"kye", "make"}, "unknown command", "did you mean: anchor key"},
-        Mistake{{"key", "mkae"}, "unknown command after 'key'", "did you mean: anchor key make"},
-        Mistake{{"zzzzzz"}, "unknown command", "choose one of: key, cast"},
+        Mistake{{"kye", "make"}, "unknown command 'kye'", "did you mean: anchor key"},
+        Mistake{{"key", "mkae"}, "unknown command 'mkae' after 'key'", "did you mean: anchor key make"},
+        Mistake{{"zzzzzz"}, "unknown command 'zzzzzz'", "choose one of: key, cast"},
+        Mistake{{"Zz-1"}, "unknown command", "choose one of: key, cast"},
         Mistake{{"key"}, "'key' is not a whole command", "choose one of: make, list"},
         Mistake{{"--json"}, "no command was given", "key, cast"},
         Mistake{{"--label", "1234", "key", "make"}, "unknown option before a command: --label", "anchor COMMAND"},
