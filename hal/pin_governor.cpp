@@ -14,6 +14,7 @@ constexpr std::uint32_t kMostTriesOfOthers = 2;
 
 constexpr const char* kCorrectFile =
     "correct the PIN in its file (to send the same one again, touch the file); a login that works clears it as well";
+constexpr const char* kWaitAndType = "wait as long as it says, then run it again and enter the right PIN";
 constexpr const char* kLogIn =
     "log in once with the right PIN from a file or the prompt (holdfast key list URI --pin-source prompt), which "
     "clears the record";
@@ -22,14 +23,14 @@ Error refused_before(std::string_view why, const char* hint) noexcept {
   return failure(Status::pin_refused_before, Layer::core, kDoing).about(why).with_hint(hint);
 }
 
-Error wait_for(std::chrono::nanoseconds time) noexcept {
+Error wait_for(std::chrono::nanoseconds time, bool is_asked) noexcept {
   Error error = refused_before("the last one was refused a moment ago: wait ", nullptr);
   char digits[24];
   const auto seconds = (time.count() + 999'999'999) / 1'000'000'000;
   const auto end = std::to_chars(digits, digits + sizeof digits, seconds).ptr;
   error.detail.append({digits, static_cast<std::size_t>(end - digits)});
   error.detail.append(" s");
-  error.hint = kLogIn;
+  error.hint = is_asked ? kWaitAndType : kLogIn;
   return error;
 }
 
@@ -128,7 +129,7 @@ Result<void> PinGovernor::judge(FailureRecord& record, const PinOwner& owner, co
     one.boot_ns = std::min(one.boot_ns, now);
     const std::chrono::nanoseconds pause = is_asked ? kPauseOfPersons : kPauseOfOthers;
     const std::chrono::nanoseconds passed{now - one.boot_ns};
-    if (passed < pause) return wait_for(pause - passed);
+    if (passed < pause) return wait_for(pause - passed, is_asked);
   }
   return {};
 }

@@ -8,6 +8,9 @@ namespace holdfast::hal::pkcs11 {
 namespace {
 
 constexpr const char* kLoggingIn = "logging in";
+constexpr const char* kTypedWrong =
+    "run it again and enter the PIN once more, after 5 seconds: it was sent once, and tokens lock after a few wrong "
+    "ones";
 
 Error no_try(const char* hint, std::string_view why) noexcept {
   return failure(Status::pin_locked, Layer::pkcs11, kLoggingIn).about(why).with_hint(hint);
@@ -170,7 +173,8 @@ Result<void> Login::log_in(const Session& session, const CK_TOKEN_INFO& token) n
     attempt_.unjudged();
     return {};
   }
-  const Error error = login_failure(code, kLoggingIn).about(whose_.view());
+  Error error = login_failure(code, kLoggingIn).about(whose_.view());
+  if (error.status == Status::pin_incorrect && source_.kind == SourceIdentity::Kind::asked) error.hint = kTypedWrong;
   if (is_unjudged(code)) {
     attempt_.unjudged();
     return error;
