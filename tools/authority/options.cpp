@@ -186,6 +186,12 @@ command_line::Program program_table(std::function<int(const command_line::Argume
       "Registers agents (POST PATH/v1/agent/register) and tasks (POST PATH/v1/agent/ID/task/register),\n"
       "and checks Authorization headers for a proxy (/verify). It keeps no replay store: a header is\n"
       "accepted again inside its window. Every answer carries X-Holdfast-Authority: development.";
+  program.files = {
+      {"DATABASE", "agents, tasks and the bearer, in the format of SQLite; mode 0600"},
+      {"DATABASE.token", "the bearer that registers agents, mode 0600"},
+      {"DATABASE.certificate.pem", "the certificate that was made for it, for the clients' --ca-file"},
+      {"DATABASE.key.pem", "that certificate's private key, mode 0600"},
+  };
   program.commands.push_back(std::move(serve));
   program.exit_codes = "  0 stopped by a signal, 1 failed, 2 wrong use, 3 a file or address is not permitted";
   return program;

@@ -44,6 +44,14 @@ struct Example {
   std::string_view command_line;  ///< the whole line, ready to paste
 };
 
+/// A variable of the environment, or a file, that a program looks at without being told.
+struct Surrounding {
+  std::string_view name;  ///< "XDG_CONFIG_HOME", "/etc/holdfast/identity.json"
+  std::string_view help;  ///< one phrase, lower case, no full stop
+  /// It matters to the commands that have this option; empty: to every command.
+  std::string_view with_option = {};
+};
+
 /// What was given on the command line, checked against the table.
 class Arguments {
  public:
@@ -83,6 +91,8 @@ struct Program {
   std::vector<Option> options;  ///< of every command, before or after its words; flags only
   std::vector<Command> commands;
   std::vector<Example> examples;
+  std::vector<Surrounding> environment;
+  std::vector<Surrounding> files;
   std::string_view exit_codes;  ///< lines for the foot of every help; may be empty
 };
 

@@ -139,6 +139,22 @@ std::string exit_status(const Program& program) {
   return out;
 }
 
+// All of them for the whole program (null), else those that matter to `command`.
+std::string surroundings(std::string_view title, const std::vector<Surrounding>& all, const Command* command) {
+  std::string out;
+  for (const Surrounding& one : all) {
+    const bool matters =
+        command == nullptr || one.with_option.empty() ||
+        std::ranges::find(command->options, one.with_option, &Option::name) != command->options.end();
+    if (matters) out += ".TP\n" + bold(one.name) + "\n" + prose(one.help) + "\n";
+  }
+  return out.empty() ? out : section(title) + out;
+}
+
+std::string surroundings(const Program& program, const Command* command) {
+  return surroundings("ENVIRONMENT", program.environment, command) + surroundings("FILES", program.files, command);
+}
+
 std::string reference(std::string_view name) { return ".BR " + typed(name) + " (1)"; }
 
 std::string see_also(const std::vector<std::string>& names) {
@@ -160,7 +176,8 @@ ManPage page_of(const Program& program, const Command& command) {
   }
   std::vector<Option> all = command.options;
   all.insert(all.end(), program.options.begin(), program.options.end());
-  page.text += options("OPTIONS", all, true) + examples(command.examples) + exit_status(program);
+  page.text += options("OPTIONS", all, true) + examples(command.examples) + exit_status(program) +
+               surroundings(program, &command);
   if (!command.words.empty()) page.text += see_also({std::string(program.name)});
   return page;
 }
@@ -178,7 +195,7 @@ ManPage overview(const Program& program) {
   }
   std::ranges::sort(names);
   page.text += options("OPTIONS OF EVERY COMMAND", program.options, true) + examples(program.examples) +
-               exit_status(program) + see_also(names);
+               exit_status(program) + surroundings(program, nullptr) + see_also(names);
   return page;
 }
 

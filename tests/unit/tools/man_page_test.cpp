@@ -79,5 +79,29 @@ TEST(ManPage, SaysWhatIsRequiredOptionalAndRepeated) {
   EXPECT_NE(text.find(".B 1\nfailed\n"), std::string::npos);
 }
 
+TEST(ManPage, NamesWhatTheCommandLooksAtUnasked) {
+  Program program = sample();
+  program.environment = {{.name = "TOOL_COLOUR", .help = "which colour"},
+                         {.name = "TOOL_SIZE", .help = "how big", .with_option = "size"},
+                         {.name = "TOOL_SHAPE", .help = "which shape", .with_option = "shape"}};
+  program.files = {{.name = "/etc/tool", .help = "what it does"}};
+  const auto pages = man_pages(program);
+  const std::string& whole = page(pages, "tool").text;
+  EXPECT_NE(whole.find(".SH ENVIRONMENT\n.TP\n\\fBTOOL_COLOUR\\fR\nwhich colour\n"), std::string::npos) << whole;
+  EXPECT_NE(whole.find("TOOL_SHAPE"), std::string::npos) << whole;
+  EXPECT_NE(whole.find(".SH FILES\n.TP\n\\fB/etc/tool\\fR\nwhat it does\n"), std::string::npos) << whole;
+  const std::string& text = page(pages, "tool-thing-make").text;
+  EXPECT_NE(text.find("TOOL_COLOUR"), std::string::npos) << text;
+  EXPECT_NE(text.find("TOOL_SIZE"), std::string::npos) << text;
+  EXPECT_EQ(text.find("TOOL_SHAPE"), std::string::npos) << "no command has that option";
+}
+
+TEST(ManPage, HasNoSectionWithNothingInIt) {
+  const auto pages = man_pages(sample());
+  const std::string& text = page(pages, "tool").text;
+  EXPECT_EQ(text.find("ENVIRONMENT"), std::string::npos);
+  EXPECT_EQ(text.find(".SH FILES"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace holdfast::command_line
