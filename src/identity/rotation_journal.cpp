@@ -119,8 +119,9 @@ Result<RotationStage> read_stage(const Reader& reader) {
 
 Result<void> read_new_key(const Reader& reader, RotationJournal& journal) {
   journal.new_name = HOLDFAST_TRY(reader.text("name"));
-  if (!is_made_up_name(journal.new_name))
+  if (!is_made_up_name(journal.new_name)) {
     return refusal("new.name", "is not the name of a key that a rotation makes");
+  }
   journal.nameless_before = HOLDFAST_TRY(reader.number("nameless_before", kMostNameless));
   journal.new_id = HOLDFAST_TRY(reader.id("id"));
   journal.new_twin_id = HOLDFAST_TRY(reader.id("twin_id"));
