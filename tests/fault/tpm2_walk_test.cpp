@@ -42,6 +42,7 @@ struct Way {
   TpmStage::Keeps keeps;
   std::unique_ptr<Chapter> (*make)(Stage&);
 };
+void PrintTo(const Way& way, std::ostream* out) { *out << way.chapter; }
 
 constexpr Way kWays[] = {
     {"provision_file", TpmStage::Keeps::in_file, provisioning},

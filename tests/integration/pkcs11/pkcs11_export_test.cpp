@@ -45,6 +45,7 @@ struct Lie {
   const char* text;
   const char* attempt;
 };
+void PrintTo(const Lie& lie, std::ostream* out) { *out << lie.name; }
 class Pkcs11LyingToken : public Pkcs11Export, public ::testing::WithParamInterface<Lie> {};
 
 TEST_P(Pkcs11LyingToken, is_found_out) {

@@ -144,6 +144,7 @@ struct Form {
   const char* name;
   const char* lie;
 };
+void PrintTo(const Form& form, std::ostream* out) { *out << form.name; }
 class Pkcs11KeyForm : public Pkcs11Key, public ::testing::WithParamInterface<Form> {};
 
 TEST_P(Pkcs11KeyForm, is_read) {
@@ -184,6 +185,7 @@ struct Weakness {
   bool value;
   KeyAttribute attribute;
 };
+void PrintTo(const Weakness& weakness, std::ostream* out) { *out << weakness.name; }
 class Pkcs11WeakKey : public Pkcs11Key, public ::testing::WithParamInterface<Weakness> {};
 
 TEST_P(Pkcs11WeakKey, is_described_as_it_is) {

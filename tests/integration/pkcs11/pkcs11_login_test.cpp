@@ -97,6 +97,7 @@ struct Flag {
   const char* lie;
   Status status;
 };
+void PrintTo(const Flag& flag, std::ostream* out) { *out << flag.lie; }
 class Pkcs11PinFlag : public Pkcs11Login, public ::testing::WithParamInterface<Flag> {};
 
 // 0x20000 CKF_USER_PIN_FINAL_TRY, 0x40000 CKF_USER_PIN_LOCKED, 0x80000 CKF_USER_PIN_TO_BE_CHANGED

@@ -104,6 +104,7 @@ struct Failure {
   CK_RV code;
   Status status;
 };
+void PrintTo(const Failure& failure, std::ostream* out) { *out << failure.name; }
 class Pkcs11SigningFailure : public Pkcs11Signing, public ::testing::WithParamInterface<Failure> {};
 
 TEST_P(Pkcs11SigningFailure, names_its_remedy_and_the_next_signature_works) {

@@ -213,7 +213,8 @@ class SealedRegistrarProcess : public RegistrarProcessTest, public testing::With
  protected:
   SealedRegistrarProcess() : RegistrarProcessTest({"--answer", GetParam()}) {}
 };
-INSTANTIATE_TEST_SUITE_P(Spellings, SealedRegistrarProcess, testing::Values("encrypted_task_id", "encryptedTaskId"));
+INSTANTIATE_TEST_SUITE_P(Spellings, SealedRegistrarProcess, testing::Values("encrypted_task_id", "encryptedTaskId"),
+                         [](const auto& spelling) { return std::string(spelling.param); });
 
 TEST_P(SealedRegistrarProcess, AnAnswerIsOpenedOnTheHostsSide) {
   auto registrar = RegistrarProcess::start(options_);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/command_line/command_line.hpp"
 
+#include "tests/support/case_name.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
+#include <ostream>
 
 namespace holdfast::command_line {
 namespace {
@@ -97,6 +100,8 @@ struct Mistake {
   std::string hint;
 };
 
+void PrintTo(const Mistake& mistake, std::ostream* out) { *out << ::testing::PrintToString(mistake.line); }
+
 class CommandLineMistakes : public ::testing::TestWithParam<Mistake> {};
 
 TEST_P(CommandLineMistakes, IsNamedWithAHint) {
@@ -135,7 +140,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{{"key", "make", "u"}, "'anchor key make' needs --label NAME", "--help"},
         Mistake{{"key", "make", "u", "--label", "x", "1234"}, "too many arguments", "quote"},
         Mistake{{"key", "list", "--", "u", "1234"}, "too many arguments", "quote"},
-        Mistake{{"cast", "1234"}, "too many arguments for 'anchor cast'", "options only"}));
+        Mistake{{"cast", "1234"}, "too many arguments for 'anchor cast'", "options only"}),
+    [](const auto& mistake) { return test::case_name(mistake.index, mistake.param.error); });
 
 TEST(CommandLine, HonoursJsonInAWrongLine) {
   EXPECT_TRUE(read({"nothing", "--json"}).arguments.has("json"));

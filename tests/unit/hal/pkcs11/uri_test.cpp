@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/pkcs11/uri.hpp"
 
+#include "tests/support/case_name.hpp"
+
 #include <gtest/gtest.h>
 
 #include <ostream>
@@ -64,8 +66,7 @@ struct Mistake {
   const char* detail;
 };
 
-// For the test's name: some mistakes are in characters that a name cannot hold.
-void PrintTo(const Mistake& mistake, std::ostream* out) { *out << mistake.detail; }
+void PrintTo(const Mistake& mistake, std::ostream* out) { *out << mistake.text; }
 
 class UriMistake : public ::testing::TestWithParam<Mistake> {};
 
@@ -115,7 +116,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Mistake{"pkcs11:?module-path=/a&module-name=b", "module-path and module-name are both there"},
                       Mistake{"pkcs11:?pin-source=|cat", "pin-source may not be a command"},
                       Mistake{"pkcs11:?pin-source=%7ccat", "pin-source may not be a command"},
-                      Mistake{"pkcs11:?pin-value=1234", "pin-value would keep the PIN in the URI"}));
+                      Mistake{"pkcs11:?pin-value=1234", "pin-value would keep the PIN in the URI"}),
+    [](const auto& mistake) { return test::case_name(mistake.index, mistake.param.detail); });
 
 TEST(Uri, tells_where_a_pin_goes_instead_and_never_repeats_it) {
   const auto uri = parse_uri("pkcs11:token=a?pin-value=s3cret", UriUse::key);
