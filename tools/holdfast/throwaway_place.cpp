@@ -20,8 +20,9 @@ constexpr const char* kChoosing = "choosing a place for a throwaway key";
 
 Result<std::string> random_label() {
   std::uint64_t random = 0;
-  if (::getrandom(&random, sizeof random, 0) != sizeof random)
+  if (::getrandom(&random, sizeof random, 0) != sizeof random) {
     return hal::system_error(errno, kChoosing, "getrandom");
+  }
   char digits[16];
   const auto end = std::to_chars(digits, digits + sizeof digits, random, 16).ptr;
   return std::string(kThrowawayPrefix) + std::string(digits, end);
