@@ -116,7 +116,7 @@ holdfast_add_package(
   SUMMARY "agent assertions signed by keys in an HSM or a TPM (development files)"
   TEXT "This package has the headers, the static libraries, and what pkg-config and
 CMake find them by: the C ABI whole and its signing half, the C++20 API, and
-the verifier for servers."
+the verifier for servers. The API reference is in its documents."
   DEBIAN
     "DEPENDS=libholdfast${abi} (= @VERSION@), libholdfast-sign${abi} (= @VERSION@), libgmp-dev, libp11-kit-dev, libsodium-dev, libtss2-dev, nettle-dev"
     "SUGGESTS=cmake, pkg-config"

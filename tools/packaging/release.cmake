@@ -1,5 +1,5 @@
 # Read by cpack before each kind of package: what tools/packaging/build knows of this set.
-foreach(name IN ITEMS HOLDFAST_PACKAGE_VERSION HOLDFAST_MAINTAINER HOLDFAST_CHANGELOGS SOURCE_DATE_EPOCH)
+foreach(name IN ITEMS HOLDFAST_PACKAGE_VERSION HOLDFAST_MAINTAINER HOLDFAST_CHANGELOGS HOLDFAST_REFERENCE SOURCE_DATE_EPOCH)
   if("$ENV{${name}}" STREQUAL "")
     message(FATAL_ERROR "the packages need a version, a date and a maintainer: run tools/packaging/build")
   endif()

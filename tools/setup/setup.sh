@@ -15,13 +15,13 @@ packages_to_run_tpm="swtpm swtpm-tools"
 packages_to_test="swtpm swtpm-tools tpm2-tools tpm2-openssl libtpm2-pkcs11-1 p11-kit p11-kit-modules libnss3 libnss3-tools
   $packages_to_link_tests libbenchmark-dev strace clang-format git python3 nodejs systemd groff-base zsh fish rustc"
 packages_to_bench="libtpm2-pkcs11-1 opensc tpm2-openssl tpm2-tools libssl-dev libgnutls28-dev libengine-pkcs11-openssl valgrind python3"
-packages_to_package="dpkg-dev git python3 rpm xz-utils"
+packages_to_package="doxygen dpkg-dev git python3 rpm xz-utils"
 packages_to_coverage="gcovr"
 packages_to_make_systems="mmdebstrap debian-archive-keyring git"
 packages_to_analyse="cppcheck"
 packages_to_secrets="valgrind"
 # opencryptoki brings a daemon that a machine with systemd starts.
-packages_to_test_all="golang-go opencryptoki clang clang-tidy libclang-rt-14-dev doxygen $packages_to_package abigail-tools cpio lintian
+packages_to_test_all="golang-go opencryptoki clang clang-tidy libclang-rt-14-dev $packages_to_package abigail-tools cpio lintian
   node-spdx-expression-parse python3-jsonschema"
 
 say() { printf '%s\n' "$*"; }
