@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace holdfast {
 namespace {
 
@@ -26,6 +28,33 @@ TEST(CurlError, CodeAndNameAreUntouched) {
   EXPECT_EQ(error.detail.view(), "connection refused ");
   EXPECT_EQ(error.layer, Layer::http);
   EXPECT_EQ(curl_error(CURLE_TELNET_OPTION_SYNTAX, "", "").native, 49U);
+}
+
+TEST(CurlError, TheHintFitsWhatIsWrongWithACertificate) {
+  // OpenSSL's x509_vfy.h: 20 "unable to get local issuer certificate", 18 "self-signed", 10 "has expired", 9 "not yet
+  // valid", 62 "hostname mismatch", 23 "revoked".
+  const auto hint = [](long verdict, bool is_ca_named) {
+    const char* text = certificate_hint(verdict, is_ca_named);
+    return std::string(text == nullptr ? "" : text);
+  };
+  for (const long verdict : {18L, 20L}) {
+    EXPECT_NE(hint(verdict, false).find("name that CA"), std::string::npos) << verdict;
+    EXPECT_NE(hint(verdict, true).find("does not vouch"), std::string::npos) << verdict;
+  }
+  for (const bool is_ca_named : {false, true}) {
+    EXPECT_NE(hint(10, is_ca_named).find("clock"), std::string::npos);
+    EXPECT_NE(hint(9, is_ca_named).find("clock"), std::string::npos);
+    EXPECT_NE(hint(62, is_ca_named).find("a name that the certificate has"), std::string::npos);
+    EXPECT_EQ(hint(23, is_ca_named), "") << "libcurl's own words say it";
+  }
+}
+
+TEST(CurlError, APlainRequestToAPortOfTlsIsHintedAt) {
+  for (const CURLcode code : {CURLE_GOT_NOTHING, CURLE_RECV_ERROR, CURLE_UNSUPPORTED_PROTOCOL}) {
+    ASSERT_NE(plain_http_hint(code), nullptr) << code;
+    EXPECT_NE(std::string(plain_http_hint(code)).find("https:"), std::string::npos);
+  }
+  EXPECT_EQ(plain_http_hint(CURLE_COULDNT_CONNECT), nullptr) << "nobody is there";
 }
 
 }  // namespace
