@@ -61,7 +61,9 @@ Result<PublicKey> read_public_key(const std::string& path) {
   constexpr std::size_t kLongestLine = 4096;
   const hal::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!file) {
-    return failure(Status::file_invalid, Layer::system, "reading the public key").about(path + " cannot be opened");
+    return failure(Status::file_invalid, Layer::system, "reading the public key")
+        .about(path + " cannot be opened")
+        .with_hint("name the file of the key with --public-key: one line, as ssh-keygen writes it");
   }
   std::array<char, kLongestLine> buffer{};
   const std::size_t size = HOLDFAST_TRY(hal::read_all(file.get(), std::as_writable_bytes(std::span(buffer))));
@@ -79,20 +81,20 @@ Result<std::int64_t> number(std::string_view text, std::string_view option) {
   return wrong_value(std::string(option) + " takes a number of seconds", "write it in digits");
 }
 
+Result<WallSeconds> seconds_since_1970(std::string_view text) {
+  return WallSeconds{HOLDFAST_TRY(number(text, "--now"))};
+}
+
 Result<VerifyWindow> window_of(const Arguments& arguments) {
   VerifyWindow window{hal::system_clock().wall()};
   if (arguments.has("now")) {
     const std::string_view now = arguments.value("now");
-    if (now.ends_with('Z')) {
-      window.now = HOLDFAST_TRY(parse_timestamp(now));
-    } else {
-      const Result<std::int64_t> seconds = number(now, "--now");
-      if (!seconds) {
-        return wrong_value("--now takes a time such as 2026-04-20T00:00:00Z, or seconds since 1970",
-                           "write it in UTC with a Z at its end, or in digits");
-      }
-      window.now.value = *seconds;
+    const Result<WallSeconds> time = now.ends_with('Z') ? parse_timestamp(now) : seconds_since_1970(now);
+    if (!time) {
+      return wrong_value("--now takes a time such as 2026-04-20T00:00:00Z, or seconds since 1970",
+                         "write it in UTC with a Z at its end, or in digits");
     }
+    window.now = *time;
   }
   if (arguments.has("window")) {
     window.seconds = HOLDFAST_TRY(number(arguments.value("window"), "--window"));

@@ -326,7 +326,7 @@ Result<std::int64_t> parse_duration(std::string_view text) {
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
   const std::int64_t seconds = unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : unit == "d" ? 86400 : 0;
   if (code != std::errc() || seconds == 0 || number < 0 || number > kMaxOverlap / seconds) {
-    return wrong_value(std::string(text) + " is no duration",
+    return wrong_value("--keep-for takes a duration",
                        "write a number and s, m, h or d, at most 365d: 90s, 30m, 24h, 7d");
   }
   return number * seconds;

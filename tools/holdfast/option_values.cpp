@@ -26,7 +26,7 @@ std::optional<Error> refusal_of(std::string_view option, std::string_view value)
   if (option == "profile") return refusal(parse_profile(value));
   if (option == "task") return refusal(TaskId::parse(value));
   if (option == "runtime-id") return refusal(RuntimeId::parse(value));
-  if (option == "authority") return refusal(AuthorityUrl::parse(value));
+  if (option == "authority" || option == "jwks-url") return refusal(AuthorityUrl::parse(value));
   if (option == "key" || option == "twin") return refusal(refuse_mistyped_attribute(value));
   return std::nullopt;
 }

@@ -8,7 +8,7 @@
 namespace holdfast::tool {
 
 /// Reads the values of those options that mean the same in every command: sources of secrets, schemes, profiles, ids,
-/// the authority's URL, and the names of a key URI's attributes. What is wrong with one is said before the command
+/// URLs, and the names of a key URI's attributes. What is wrong with one is said before the command
 /// begins, and of which option it is.
 ///
 /// Whatever the value's own reader refuses it with, the option's name put before the detail. Touches no file, no
