@@ -227,6 +227,19 @@ TEST_F(Tpm2Attestation, LeavesNothingBehindWhenAnyCommandFails) {
   }
 }
 
+TEST_F(Tpm2Attestation, OfAKeyThatIsGoneIsStale) {
+  for (const std::string& name : {in_file("agent"), std::string("handle=0x81000010")}) {
+    const DevicePtr device = open(shimmed("plain", name));
+    const PublicKey key = *generate(*device).description.public_key;
+    const hal::KeyHandle handle = find(*device);
+    tcti_shim().fail_code = TPM2_CC_Certify;
+    tcti_shim().fail_with = TPM2_RC_REFERENCE_H0;
+    tcti_shim().failures = 1;
+    EXPECT_EQ(device->attestor()->attest(handle, kNonce, kNoDeadline).status(), Status::stale_key);
+    EXPECT_TRUE(check_attestation(view(attest(*device, find(*device))), {key, kNonce}));
+  }
+}
+
 // The kernel's resource manager takes every object out of the TPM after every command.
 TEST_F(Tpm2Attestation, WorksBehindAResourceManager) {
   for (const bool has_auth : {false, true}) {

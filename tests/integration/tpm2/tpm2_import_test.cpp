@@ -3,6 +3,7 @@
 #include "tests/integration/tpm2/on_tpm.hpp"
 
 #include <gtest/gtest.h>
+#include <tss2/tss2_tpm2_types.h>
 
 namespace holdfast::test {
 namespace {
@@ -102,6 +103,34 @@ TEST_F(Tpm2Import, Ed25519AndTwinsAreNotForTpms) {
   EXPECT_EQ(device->key_importer()->import_twin({}, scalar(), std::array<std::byte, 32>{}, kNoDeadline).status(),
             Status::scheme_unsupported);
   EXPECT_EQ(device->key_agreement(), nullptr);
+}
+
+TEST_F(Tpm2Import, AKeyWithoutAPolicyIsNotBoundToRegisters) {
+  const DevicePtr device =
+      open("tpm2:file=" + tpm_->folder().file("agent.pem") + ";pcr=sha256:0?tcti=" + tpm_->tcti());
+  const auto refused = import_key(*device);
+  ASSERT_EQ(refused.status(), Status::invalid_argument);
+  EXPECT_NE(hint_of(refused.error()).find("holdfast key generate --pcr"), std::string_view::npos);
+  EXPECT_EQ(must(device->key_inventory()->list({})), 0U) << "and no file is left";
+}
+
+// An answer that is cut behind its header, in the wrapped key and after it, brings no key in.
+TEST_F(Tpm2Import, AnAnswerThatWasCutLeavesNoKey) {
+  for (const std::string& place : {"file=" + tpm_->folder().file("agent.pem"), std::string("handle=0x81000010")}) {
+    const DevicePtr device = open("tpm2:" + place + "?tcti=" + HOLDFAST_TEST_TCTI_SHIM + ":plain," + tpm_->tcti());
+    for (const std::uint32_t size : {10U, 12U, 20U, 60U, ~0U}) {
+      tcti_shim().begin_count();
+      tcti_shim().fault = {.kind = TctiFault::Kind::cut_neatly, .value = size};
+      tcti_shim().strike_code = TPM2_CC_Import;
+      tcti_shim().strike_nth = 1;
+      EXPECT_EQ(import_key(*device).status(), Status::device_fault) << size;
+      EXPECT_EQ(tcti_shim().struck, 1U);
+      tcti_shim().begin_count();
+      EXPECT_EQ(device->find_key({}, kNoDeadline).status(), Status::key_not_found) << size;
+    }
+    EXPECT_TRUE(sign(*device, must(import_key(*device)).handle, point()));
+    must(device->key_inventory()->destroy(find(*device)));
+  }
 }
 
 }  // namespace
