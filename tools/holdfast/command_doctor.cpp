@@ -190,8 +190,9 @@ class Examination {
     if (source.empty()) source = query_attribute(key_uri(), "pin-source").value_or("");
     if (source.empty()) {
       is_pin_readable_ = true;
-      if (needs_login_)
+      if (needs_login_) {
         return findings_.note("the token needs a login, and no source of a PIN is named", "--pin-source");
+      }
       return findings_.good(is_tpm() ? "no auth value is named" : "no login is needed");
     }
     const auto parsed = hal::PinSource::parse(source);
