@@ -15,6 +15,10 @@
 namespace holdfast::test {
 namespace {
 
+bool is_message(const __ptrace_syscall_info& call) {
+  return call.entry.nr == SYS_write && (call.entry.args[0] == 1 || call.entry.args[0] == 2);
+}
+
 bool changes_something(const __ptrace_syscall_info& call) {
   switch (call.entry.nr) {
     case SYS_write:
@@ -103,8 +107,9 @@ TracedRun trace(const std::vector<std::string>& words, std::size_t strike_at, in
     if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
       __ptrace_syscall_info call{};
       const long size = ptrace(PTRACE_GET_SYSCALL_INFO, stopped, sizeof call, &call);
-      if (size > 0 && call.op == PTRACE_SYSCALL_INFO_ENTRY && changes_something(call) &&
-          ++result.changes == strike_at) {
+      const bool is_moment = size > 0 && call.op == PTRACE_SYSCALL_INFO_ENTRY &&
+                             (changes_something(call) || (with != SIGKILL && is_message(call)));
+      if (is_moment && ++result.changes == strike_at) {
         if (with == SIGKILL) {
           result.was_killed = true;
           end(process);

@@ -21,7 +21,8 @@ struct TracedRun {
 [[nodiscard]] TracedRun run_traced(const std::vector<std::string>& words, std::size_t kill_at,
                                    const std::string& output);
 
-/// The same, but interrupts it as Ctrl-C does: SIGINT comes at that call, and the call is made.
+/// The same, but interrupts it as Ctrl-C does: SIGINT comes at that call, and the call is made. What it writes to its
+/// descriptors 1 and 2 counts, too: whether a person is told depends on it.
 [[nodiscard]] TracedRun run_interrupted(const std::vector<std::string>& words, std::size_t interrupt_at,
                                         const std::string& output);
 

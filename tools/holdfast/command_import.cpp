@@ -12,7 +12,6 @@
 #include "tools/holdfast/key_report.hpp"
 #include "tools/holdfast/key_uri.hpp"
 #include "tools/holdfast/pin_relay.hpp"
-#include "tools/holdfast/signal_hold.hpp"
 
 #include <fcntl.h>
 
@@ -220,7 +219,7 @@ Result<void> import_identity(Terminal& terminal, const Arguments& arguments) {
   identity.export_probe = HOLDFAST_TRY(probe(*device, scheme, arguments.has("no-probe"))).verdict;
 
   terminal.progress("importing the key");
-  const SignalHold hold;
+  const SignalHold& hold = terminal.hold_signals();
   const hal::KeySpec spec{scheme, request.label, std::as_bytes(std::span(request.id))};
   KeyImport import = HOLDFAST_TRY(KeyImport::run(*device, spec, software.key, request.twin));
   software.key.private_key = hal::SecretBytes();

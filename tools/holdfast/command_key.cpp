@@ -6,7 +6,6 @@
 #include "tools/holdfast/key_import.hpp"
 #include "tools/holdfast/key_report.hpp"
 #include "tools/holdfast/key_uri.hpp"
-#include "tools/holdfast/signal_hold.hpp"
 
 #include <span>
 
@@ -128,7 +127,7 @@ Result<void> make_twins(Terminal& terminal, const Arguments& arguments, const Ge
   terminal.progress("trying to export a disposable key");
   const ProbeResult attempts = HOLDFAST_TRY(probe(device, scheme, arguments.has("no-probe")));
   terminal.progress("making the key and its twin");
-  const SignalHold hold;
+  const SignalHold& hold = terminal.hold_signals();
   const hal::KeySpec spec{scheme, wanted.label, std::as_bytes(std::span(wanted.id))};
   const auto bring_in = [&]() -> Result<KeyImport> {
     SoftwareKey key{{}, HOLDFAST_TRY(new_seed())};
@@ -188,7 +187,7 @@ Result<void> generate_key(Terminal& terminal, const Arguments& arguments) {
   const ProbeResult attempts = HOLDFAST_TRY(probe(*device, scheme, arguments.has("no-probe")));
   terminal.progress("making the key");
   const hal::KeySpec spec{scheme, wanted.label, std::as_bytes(std::span(wanted.id))};
-  const SignalHold hold;
+  const SignalHold& hold = terminal.hold_signals();
   const hal::MadeKey made = HOLDFAST_TRY(generator->generate(spec, patience()));
   HOLDFAST_TRY(admit(*device, made, wanted.profile));
   if (const Result<void> calm = hold.check("making a key"); !calm) {

@@ -215,7 +215,15 @@ Result<bool> Terminal::confirm(std::string_view question) {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
+const SignalHold& Terminal::hold_signals() { return hold_ ? *hold_ : hold_.emplace(); }
+
 int Terminal::finish(int exit_code) {
+  const int code = write_results(exit_code);
+  hold_.reset();
+  return code;
+}
+
+int Terminal::write_results(int exit_code) {
   // close() reports what a network file system could not store; the descriptor is of no more use.
   const bool is_written = write_all(STDOUT_FILENO, results_) && (results_.empty() || ::close(STDOUT_FILENO) == 0);
   if (is_written) return exit_code;

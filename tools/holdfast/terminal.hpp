@@ -4,7 +4,9 @@
 #include "holdfast/result.hpp"
 
 #include "src/json/json.hpp"
+#include "tools/holdfast/signal_hold.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,6 +74,10 @@ class Terminal {
   /// The signal by which the process is to end once all is said: whose key, or which itself, ended the question that
   /// the command has failed of, or that `end_by` names; 0 if there is none.
   [[nodiscard]] int interrupted_by() const { return interrupted_by_; }
+  /// Keeps SIGINT, SIGTERM and SIGHUP away until all is said: from a moment on there is something that would have to
+  /// be taken back, or told. The command asks it whether one came for as long as it can still give up; one that comes
+  /// later takes its course in `finish`, behind the result. Put up once; more often changes nothing.
+  const SignalHold& hold_signals();
   /// The process is to end by `signal`, as a command that it ran did.
   void end_by(int signal) { interrupted_by_ = signal; }
   int fail_use(std::string_view error, std::string_view hint);
@@ -80,17 +86,20 @@ class Terminal {
   /// Asks on the controlling terminal.
   [[nodiscard]] Result<bool> confirm(std::string_view question);
 
-  /// Writes the results. Returns `exit_code`, or 1 with a message if standard output did not take all of it.
+  /// Writes the results. Returns `exit_code`, or 1 with a message if standard output did not take all of it. Does not
+  /// return if a signal came since `hold_signals`.
   [[nodiscard]] int finish(int exit_code);
 
  private:
   void say(std::string_view kind, std::string_view colour, std::string_view text);
+  [[nodiscard]] int write_results(int exit_code);
 
   bool is_json_ = false;
   bool is_quiet_ = false;
   bool is_coloured_ = false;
   bool is_person_watching_ = false;
   int interrupted_by_ = 0;
+  std::optional<SignalHold> hold_;
   std::string results_;
   std::string answer_;
   std::string done_;

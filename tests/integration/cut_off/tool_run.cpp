@@ -8,15 +8,12 @@
 #include <cstdlib>
 
 namespace holdfast::test {
-namespace {
 
-std::vector<std::string> words(std::vector<std::string> arguments) {
+std::vector<std::string> ToolRunner::words(std::vector<std::string> arguments) const {
   arguments.insert(arguments.begin(), HOLDFAST_PROGRAM);
-  arguments.emplace_back("--json");
+  if (speech_ == ToolSpeech::json) arguments.emplace_back("--json");
   return arguments;
 }
-
-}  // namespace
 
 ToolRun ToolRunner::run(const std::vector<std::string>& arguments) const {
   std::string line;

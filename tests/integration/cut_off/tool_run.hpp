@@ -3,6 +3,7 @@
 
 #include "tests/support/traced_run.hpp"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,13 +12,17 @@ namespace holdfast::test {
 /// What a run of the built `holdfast` said and how it ended.
 struct ToolRun {
   int exit_code = -1;  ///< -1 if a signal ended it
-  std::string output;  ///< both streams; one JSON object each
+  std::string output;  ///< both streams; with `--json` one object each
 };
 
-/// The built `holdfast`, run with `--json`. What it writes goes to the file `output`, which each run begins anew.
+enum class ToolSpeech : std::uint8_t { json, words };
+
+/// The built `holdfast`, run with `--json`, or as people run it. What it writes goes to the file `output`, which each
+/// run begins anew.
 class ToolRunner {
  public:
-  explicit ToolRunner(std::string output) : output_(std::move(output)) {}
+  explicit ToolRunner(std::string output, ToolSpeech speech = ToolSpeech::json)
+      : output_(std::move(output)), speech_(speech) {}
 
   /// Not traced, in the usual way of a shell.
   [[nodiscard]] ToolRun run(const std::vector<std::string>& arguments) const;
@@ -28,7 +33,10 @@ class ToolRunner {
   [[nodiscard]] std::string output() const;
 
  private:
+  [[nodiscard]] std::vector<std::string> words(std::vector<std::string> arguments) const;
+
   std::string output_;
+  ToolSpeech speech_;
 };
 
 inline constexpr std::size_t kEach = 0;
