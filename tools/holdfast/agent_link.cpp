@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/agent_link.hpp"
 
-#include "tools/holdfast/access_token.hpp"
 #include "tools/holdfast/module_advice.hpp"
 
 namespace holdfast::tool {
@@ -30,8 +29,7 @@ Result<Registrar> registrar_for(const Identity& identity) {
 }
 
 Result<RuntimeId> register_public_key(Terminal& terminal, Registrar& registrar, const PublicKey& key, bool is_fedramp,
-                                      const hal::PinSource& token_source) {
-  const hal::SecretBytes access_token = HOLDFAST_TRY(read_access_token(token_source));
+                                      const hal::SecretBytes& access_token) {
   const std::span<const std::byte> bytes = access_token.reveal({});
   AgentRegistration registration;
   registration.public_key = key;

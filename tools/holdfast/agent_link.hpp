@@ -5,7 +5,7 @@
 #include "holdfast/registrar.hpp"
 #include "holdfast/signer.hpp"
 
-#include "hal/pin_source.hpp"
+#include "hal/secret_bytes.hpp"
 #include "tools/holdfast/terminal.hpp"
 
 #include <chrono>
@@ -23,10 +23,10 @@ inline constexpr std::chrono::seconds kSigningTimeout{30};
 /// A registrar for the identity's authority. No network is touched yet.
 [[nodiscard]] Result<Registrar> registrar_for(const Identity& identity);
 
-/// Registers a public key with the bearer token of `token_source`. What the authority answered to a refusal goes into
+/// Registers a public key with the bearer token `access_token`. What the authority answered to a refusal goes into
 /// the message.
 [[nodiscard]] Result<RuntimeId> register_public_key(Terminal& terminal, Registrar& registrar, const PublicKey& key,
-                                                    bool is_fedramp, const hal::PinSource& token_source);
+                                                    bool is_fedramp, const hal::SecretBytes& access_token);
 
 /// Registers one task. What the authority answered to a refusal goes into the message.
 [[nodiscard]] Result<TaskId> register_task(Terminal& terminal, Registrar& registrar, TypedSigner& signer);

@@ -6,6 +6,7 @@
 #include "src/signer/plausible_time.hpp"
 #include "tools/holdfast/access_token.hpp"
 #include "tools/holdfast/agent_link.hpp"
+#include "tools/holdfast/answer_wait.hpp"
 #include "tools/holdfast/commands.hpp"
 #include "tools/holdfast/identity_target.hpp"
 #include "tools/holdfast/key_access.hpp"
@@ -19,6 +20,8 @@
 
 namespace holdfast::tool {
 namespace {
+
+constexpr const char* kRegistering = "registering an agent";
 
 // What is settled before anything leaves this machine.
 struct Candidate {
@@ -122,6 +125,7 @@ Result<void> try_task(Terminal& terminal, Registrar& registrar, const Identity& 
   terminal.progress("registering a trial task");
   const std::string pin_source = HOLDFAST_TRY(pin.next("PIN of the token"));
   Result<Signer> signer = open_signer(identity, pin_source);
+  const AnswerWait wait(terminal, kRegistering);
   const Result<TaskId> task = signer ? register_task(terminal, registrar, *signer) : Result<TaskId>(signer.error());
   if (task) {
     report.row("trial_task", "trial task",
@@ -136,6 +140,17 @@ Result<void> try_task(Terminal& terminal, Registrar& registrar, const Identity& 
     report.row("trial_task", "trial task", "failed", Json::string("failed"));
   }
   return task.error();
+}
+
+Result<RuntimeId> ask_for_runtime_id(Terminal& terminal, Registrar& registrar, const Candidate& candidate,
+                                     bool is_fedramp, const hal::SecretBytes& access_token) {
+  terminal.remember_done(
+      "the public key was sent, and no answer was waited for: the authority may have registered an agent of it, "
+      "whose "
+      "id nobody knows");
+  const AnswerWait wait(terminal, kRegistering);
+  terminal.remember_done({});
+  return register_public_key(terminal, registrar, candidate.public_key, is_fedramp, access_token);
 }
 
 Result<void> register_agent(Terminal& terminal, const Arguments& arguments) {
@@ -153,15 +168,18 @@ Result<void> register_agent(Terminal& terminal, const Arguments& arguments) {
   const Candidate candidate = HOLDFAST_TRY(examine_key(terminal, arguments, pin));
   HOLDFAST_TRY(refuse_other_key(target, candidate));
 
+  const hal::SecretBytes access_token = HOLDFAST_TRY(read_access_token(token_source));
   terminal.progress("registering the public key");
-  const RuntimeId runtime = HOLDFAST_TRY(
-      register_public_key(terminal, registrar, candidate.public_key, arguments.has("fedramp"), token_source));
+  const SignalHold& hold = terminal.hold_signals();
+  const RuntimeId runtime =
+      HOLDFAST_TRY(ask_for_runtime_id(terminal, registrar, candidate, arguments.has("fedramp"), access_token));
   const Identity identity = identity_of(runtime, candidate, ca_file, arguments);
   const std::string registered = "the key is registered as agent " + std::string(runtime.view());
   terminal.remember_done(registered + ", but its identity file is not written");
   HOLDFAST_TRY(store_identity(identity, target.path, target.existing.has_value()));
   terminal.remember_done(registered + " and the identity file " + target.path +
                          " is written; to register it once more, add --again; for another key, move that file away");
+  HOLDFAST_TRY(hold.check(kRegistering));
 
   Report report = identity_report(identity, target.path);
   const Result<void> trial = try_task(terminal, registrar, identity, pin, report);

@@ -170,8 +170,10 @@ class Rotation {
     ++journal_->unanswered_registrations;
     HOLDFAST_TRY(keep());
     terminal_.progress("registering the new key");
-    const auto runtime =
-        register_public_key(terminal_, registrar, next.public_key, next.account.is_fedramp, token_source);
+    const auto access_token = read_access_token(token_source);
+    const auto runtime = access_token ? register_public_key(terminal_, registrar, next.public_key,
+                                                            next.account.is_fedramp, *access_token)
+                                      : Result<RuntimeId>(access_token.error());
     if (!runtime) {
       // Only what was refused, or never sent, is known not to be registered.
       const bool is_known = runtime.status() == Status::authority_refused ||

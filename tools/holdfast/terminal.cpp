@@ -147,8 +147,10 @@ void Terminal::next_step(std::string_view why, std::string_view command_line) {
 
 void Terminal::usage(std::string_view text) { write_all(STDERR_FILENO, text); }
 
-void Terminal::note(std::string_view text) {
-  if (!is_quiet_ && !is_json_) say("note", "", text);
+void Terminal::note(std::string_view text) { write_all(STDERR_FILENO, note_text(text)); }
+
+std::string Terminal::note_text(std::string_view text) const {
+  return is_quiet_ || is_json_ ? std::string() : line_of("note", "", text);
 }
 
 void Terminal::progress(std::string_view doing) {
@@ -161,10 +163,15 @@ void Terminal::remember_answer(std::string_view excerpt) {
 }
 
 int Terminal::fail(const Error& error) {
+  interrupted_by_ = hal::interrupting_signal(error);
+  write_all(STDERR_FILENO, failure_text(error));
+  return status_exit_code(error.status);
+}
+
+std::string Terminal::failure_text(const Error& error) const {
   std::array<char, 1024> buffer{};
   const std::string_view message = write_message(error, buffer);
   const std::string_view hint = advice_.empty() ? hint_of(error) : std::string_view(advice_);
-  interrupted_by_ = hal::interrupting_signal(error);
   if (is_json_) {
     Json body = error_json(status_name(error.status), message, hint);
     body.set("layer", layer_name(error.layer));
@@ -174,16 +181,16 @@ int Terminal::fail(const Error& error) {
     body.set("detail", error.detail.view());
     if (!answer_.empty()) body.set("answer", answer_);
     if (!done_.empty()) body.set("done", done_);
-    write_all(STDERR_FILENO, Json::object().set("error", body).dump() + "\n");
-  } else if (interrupted_by_ != 0) {
-    if (!done_.empty()) say("note", "", "done before it was interrupted: " + done_);
-  } else {
-    say("error", "\x1b[1;31m", message);
-    if (!answer_.empty()) say("note", "", "the authority answered: " + answer_);
-    if (!done_.empty()) say("note", "", "done before it failed: " + done_);
-    if (!hint.empty()) say("hint", "\x1b[1m", hint);
+    return Json::object().set("error", body).dump() + "\n";
   }
-  return status_exit_code(error.status);
+  if (hal::interrupting_signal(error) != 0) {
+    return done_.empty() ? std::string() : line_of("note", "", "done before it was interrupted: " + done_);
+  }
+  std::string text = line_of("error", "\x1b[1;31m", message);
+  if (!answer_.empty()) text += line_of("note", "", "the authority answered: " + answer_);
+  if (!done_.empty()) text += line_of("note", "", "done before it failed: " + done_);
+  if (!hint.empty()) text += line_of("hint", "\x1b[1m", hint);
+  return text;
 }
 
 int Terminal::fail_use(std::string_view error, std::string_view hint) {
@@ -193,8 +200,8 @@ int Terminal::fail_use(std::string_view error, std::string_view hint) {
     body.set("doing", "reading the command line").set("detail", error);
     write_all(STDERR_FILENO, Json::object().set("error", body).dump() + "\n");
   } else {
-    say("error", "\x1b[1;31m", error);
-    if (!hint.empty()) say("hint", "\x1b[1m", hint);
+    write_all(STDERR_FILENO, line_of("error", "\x1b[1;31m", error));
+    if (!hint.empty()) write_all(STDERR_FILENO, line_of("hint", "\x1b[1m", hint));
   }
   return status_exit_code(Status::invalid_argument);
 }
@@ -238,14 +245,14 @@ int Terminal::write_results(int exit_code) {
   return exit_code == 0 ? failed : exit_code;
 }
 
-void Terminal::say(std::string_view kind, std::string_view colour, std::string_view text) {
+std::string Terminal::line_of(std::string_view kind, std::string_view colour, std::string_view text) const {
   std::string line = std::string(kName) + ": ";
   if (is_coloured_ && !colour.empty()) {
     line += std::string(colour) + std::string(kind) + ":\x1b[0m ";
   } else {
     line += std::string(kind) + ": ";
   }
-  write_all(STDERR_FILENO, line + without_controls(text) + "\n");
+  return line + without_controls(text) + "\n";
 }
 
 std::string without_controls(std::string_view text) {

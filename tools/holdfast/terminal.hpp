@@ -59,6 +59,8 @@ class Terminal {
   /// The short help for a line that asks for nothing.
   void usage(std::string_view text);
   void note(std::string_view text);
+  /// The line of a note, for a moment at which only write(2) may be called; empty where no notes are said.
+  [[nodiscard]] std::string note_text(std::string_view text) const;
   /// Says what takes its time; only to a person at a terminal.
   void progress(std::string_view doing);
   /// What an authority answered to the request that is about to be reported as failed.
@@ -71,6 +73,8 @@ class Terminal {
   /// Says what failed and what to do about it, and returns the exit code. To a person who pressed Ctrl-C at a
   /// question it says only what stays done.
   int fail(const Error& error);
+  /// The lines that `fail` would say of `error`.
+  [[nodiscard]] std::string failure_text(const Error& error) const;
   /// The signal by which the process is to end once all is said: whose key, or which itself, ended the question that
   /// the command has failed of, or that `end_by` names; 0 if there is none.
   [[nodiscard]] int interrupted_by() const { return interrupted_by_; }
@@ -91,7 +95,7 @@ class Terminal {
   [[nodiscard]] int finish(int exit_code);
 
  private:
-  void say(std::string_view kind, std::string_view colour, std::string_view text);
+  [[nodiscard]] std::string line_of(std::string_view kind, std::string_view colour, std::string_view text) const;
   [[nodiscard]] int write_results(int exit_code);
 
   bool is_json_ = false;

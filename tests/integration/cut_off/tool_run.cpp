@@ -9,8 +9,10 @@
 
 namespace holdfast::test {
 
+std::string ToolRunner::program() { return HOLDFAST_PROGRAM; }
+
 std::vector<std::string> ToolRunner::words(std::vector<std::string> arguments) const {
-  arguments.insert(arguments.begin(), HOLDFAST_PROGRAM);
+  arguments.insert(arguments.begin(), program());
   if (speech_ == ToolSpeech::json) arguments.emplace_back("--json");
   return arguments;
 }

@@ -24,6 +24,9 @@ class ToolRunner {
   explicit ToolRunner(std::string output, ToolSpeech speech = ToolSpeech::json)
       : output_(std::move(output)), speech_(speech) {}
 
+  /// The path of the program.
+  [[nodiscard]] static std::string program();
+
   /// Not traced, in the usual way of a shell.
   [[nodiscard]] ToolRun run(const std::vector<std::string>& arguments) const;
   /// See `run_traced` and `run_interrupted`.
