@@ -3,6 +3,7 @@
 #include "src/signer/plausible_time.hpp"
 #include "tools/holdfast/access_token.hpp"
 #include "tools/holdfast/agent_link.hpp"
+#include "tools/holdfast/answer_wait.hpp"
 #include "tools/holdfast/commands.hpp"
 #include "tools/holdfast/identity_target.hpp"
 #include "tools/holdfast/key_rotation.hpp"
@@ -12,6 +13,7 @@
 namespace holdfast::tool {
 namespace {
 
+constexpr const char* kRotating = "rotating a key";
 constexpr std::int64_t kDefaultOverlap = std::int64_t{24} * 3600;
 
 Error still_kept(const RotationJournal& journal, const char* doing) {
@@ -67,14 +69,23 @@ class Rotation {
   /// From wherever it stands to the switched identity file.
   [[nodiscard]] Result<void> go_on(Registrar& registrar, std::optional<std::int64_t> keep_for,
                                    const hal::PinSource& token_source) {
+    // Before signals are held: a source may let it wait for as long as it likes.
+    hal::SecretBytes access_token;
+    if (!is_registered()) access_token = HOLDFAST_TRY(read_access_token(token_source));
     Identity next = HOLDFAST_TRY(next_key(keep_for));
     terminal_.remember_done(
         "the new key is in the token and not in use; the old one is in use as before. holdfast agent rotate goes on "
         "from "
         "here, holdfast agent rotate --undo takes it back");
-    if (journal_->stage < RotationStage::registered) HOLDFAST_TRY(register_next(registrar, next, token_source));
+    const SignalHold& hold = terminal_.hold_signals();
+    HOLDFAST_TRY(hold.check(kRotating));
+    if (!is_registered()) {
+      HOLDFAST_TRY(register_next(registrar, next, access_token));
+      HOLDFAST_TRY(hold.check(kRotating));
+    }
     next.runtime_id = *journal_->new_runtime_id;
     HOLDFAST_TRY(try_next(registrar, next));
+    HOLDFAST_TRY(hold.check(kRotating));
     HOLDFAST_TRY(store_identity(next, found_.path, true));
     terminal_.remember_done(
         "the identity file " + found_.path +
@@ -120,6 +131,8 @@ class Rotation {
         lock_(std::move(lock)),
         journal_(std::move(journal)) {}
 
+  [[nodiscard]] bool is_registered() const { return journal_ && journal_->stage >= RotationStage::registered; }
+
   void say_unused(std::int64_t count) {
     if (count == 0) return;
     terminal_.note("the authority may hold " + std::to_string(count) +
@@ -143,13 +156,14 @@ class Rotation {
       journal_->nameless_before = HOLDFAST_TRY(count_nameless_keys(found_.identity, access_, pin_source));
     }
     if (keep_for) journal_->keep_for = *keep_for;
+    const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
+    terminal_.hold_signals();
     // Before anything is made: whoever comes after knows what it was called.
     if (is_new) HOLDFAST_TRY(keep());
     terminal_.remember_done(
         "the rotation was begun; the old key is in use as before. holdfast agent rotate goes on from here, holdfast "
         "agent rotate --undo takes it back");
     terminal_.progress("making the new key");
-    const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
     return make_next_key(*journal_, found_.identity, access_, pin_source, !is_new);
   }
 
@@ -164,16 +178,16 @@ class Rotation {
   }
 
   [[nodiscard]] Result<void> register_next(Registrar& registrar, const Identity& next,
-                                           const hal::PinSource& token_source) {
+                                           const hal::SecretBytes& access_token) {
     journal_->stage = RotationStage::registering;
     journal_->new_public_key = next.public_key;
     ++journal_->unanswered_registrations;
     HOLDFAST_TRY(keep());
     terminal_.progress("registering the new key");
-    const auto access_token = read_access_token(token_source);
-    const auto runtime = access_token ? register_public_key(terminal_, registrar, next.public_key,
-                                                            next.account.is_fedramp, *access_token)
-                                      : Result<RuntimeId>(access_token.error());
+    const auto runtime = [&] {
+      const AnswerWait wait(terminal_, kRotating);
+      return register_public_key(terminal_, registrar, next.public_key, next.account.is_fedramp, access_token);
+    }();
     if (!runtime) {
       // Only what was refused, or never sent, is known not to be registered.
       const bool is_known = runtime.status() == Status::authority_refused ||
@@ -195,6 +209,7 @@ class Rotation {
     terminal_.progress("registering a trial task");
     const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
     Signer signer = HOLDFAST_TRY(open_signer(next, pin_source));
+    const AnswerWait wait(terminal_, kRotating);
     HOLDFAST_TRY(register_task(terminal_, registrar, signer));
     return {};
   }

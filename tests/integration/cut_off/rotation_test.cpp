@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include <signal.h>
+
 #include <array>
 #include <filesystem>
 #include <memory>
@@ -137,6 +139,40 @@ class Rotation : public testing::TestWithParam<GroundKind> {
     expect_one_agent_at_rest();
   }
 
+  // A person reads what it says: whenever a journal is left, it is told how to go on.
+  void interrupt_rotation_at(std::size_t call, const ToolRunner& people) {
+    ground_->restore("before");
+    const TracedRun cut = people.interrupted_at(call, rotating());
+    const std::string said = people.output();
+    EXPECT_EQ(cut.exit_code, 128 + SIGINT) << said;
+    attend_to("before");
+    ASSERT_TRUE(signs()) << "at once";
+    const bool is_told = count_of(said, "agent rotate goes on") + count_of(said, "agent rotate records that") +
+                             count_of(said, "holdfast agent retire") >
+                         0;
+    EXPECT_EQ(is_told, has_journal()) << said;
+
+    const ToolRun next = tool_->run(rotating());
+    const bool was_done = next.exit_code == 3 && next.output.find("the old key is kept until") != std::string::npos;
+    ASSERT_TRUE(next.exit_code == 0 || was_done) << next.exit_code << ": " << next.output;
+    EXPECT_TRUE(ground_->holds_keys_of(2)) << "the new one and the old one, and no half of another";
+    EXPECT_EQ(tool_->run(retiring()).exit_code, 0);
+    expect_one_agent_at_rest();
+  }
+
+  void walk_interruption(std::size_t cases) {
+    ground_->save("before");
+    const ToolRunner people(ground_->folder().file("said"), ToolSpeech::words);
+    const TracedRun whole = people.interrupted_at(0, rotating());
+    ASSERT_EQ(whole.exit_code, 0) << people.output();
+    ASSERT_GT(whole.changes, 5U);
+    for (const std::size_t call : some_of(whole.changes, cases)) {
+      SCOPED_TRACE("interrupted at call " + std::to_string(call) + " of " + std::to_string(whole.changes));
+      interrupt_rotation_at(call, people);
+      if (HasFailure()) return;
+    }
+  }
+
   void expect_one_agent_at_rest() const {
     EXPECT_TRUE(ground_->holds_keys_of(1));
     EXPECT_TRUE(signs());
@@ -216,6 +252,12 @@ TEST_P(Rotation, ARetirementCutOffAtAFewMomentsIsFinishedByTheNextRun) {
 }
 TEST_P(Rotation, AnUndoCutOffAtAFewMomentsIsFinishedByTheNextRun) {
   if (ground_ != nullptr) walk_undoing(2);
+}
+TEST_P(Rotation, ARotationInterruptedAtAFewMomentsSaysHowToGoOn) {
+  if (ground_ != nullptr) walk_interruption(GetParam() == GroundKind::softhsm ? 8 : 4);
+}
+TEST_P(Rotation, AnInterruptedRotationAtEveryCall) {
+  if (ground_ != nullptr) walk_interruption(kEach);
 }
 TEST_P(Rotation, ARotationAtEveryCall) {
   if (ground_ != nullptr) walk_rotation(kEach);
