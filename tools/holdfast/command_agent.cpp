@@ -142,6 +142,16 @@ Result<void> try_task(Terminal& terminal, Registrar& registrar, const Identity& 
   return task.error();
 }
 
+// A TPM judges an auth value at a signature, and not before. What is signed is of an agent that there is not, and
+// leaves nowhere.
+Result<void> prove_that_it_signs(const Candidate& candidate, const Arguments& arguments, PinRelay& pin) {
+  const RuntimeId nobody = HOLDFAST_TRY(RuntimeId::parse("not-registered-yet"));
+  const std::string pin_source = HOLDFAST_TRY(pin.next("PIN of the token"));
+  Signer signer = HOLDFAST_TRY(open_signer(identity_of(nobody, candidate, {}, arguments), pin_source));
+  HOLDFAST_TRY(signer.sign_task_registration(kSigningTimeout));
+  return {};
+}
+
 Result<RuntimeId> ask_for_runtime_id(Terminal& terminal, Registrar& registrar, const Candidate& candidate,
                                      bool is_fedramp, const hal::SecretBytes& access_token) {
   terminal.remember_done(
@@ -167,6 +177,7 @@ Result<void> register_agent(Terminal& terminal, const Arguments& arguments) {
   HOLDFAST_TRY(refuse_second_registration(target, arguments));
   const Candidate candidate = HOLDFAST_TRY(examine_key(terminal, arguments, pin));
   HOLDFAST_TRY(refuse_other_key(target, candidate));
+  HOLDFAST_TRY(prove_that_it_signs(candidate, arguments, pin));
 
   const hal::SecretBytes access_token = HOLDFAST_TRY(read_access_token(token_source));
   terminal.progress("registering the public key");
@@ -265,9 +276,10 @@ std::vector<Command> agent_commands(Terminal& terminal) {
       import_command(terminal),
       {.words = "agent register",
        .summary = "registers a key's public half with an authority and writes the identity file",
-       .description =
-           "Checks the key against the profile, registers its public half, writes the identity file (which holds no\n"
-           "secret), and registers a trial task to learn whether the authority answers in a form this key can use.",
+       .description = "Checks the key against the profile, lets it sign, registers its public half, writes the "
+                      "identity file (which\n"
+                      "holds no secret), and registers a trial task to learn whether the authority answers in a form "
+                      "this key can use.",
        .positionals = {},
        .options = register_options(),
        .examples = {{.purpose = "Register with an authority of one's own",
