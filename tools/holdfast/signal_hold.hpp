@@ -15,8 +15,8 @@ class SignalHold {
   SignalHold(const SignalHold&) = delete;
   SignalHold& operator=(const SignalHold&) = delete;
 
-  /// Fails if one of them came, and takes it: with `permission_denied`, of which `Terminal::fail` says only what
-  /// stays done, and after which the tool ends as by the signal.
+  /// Fails if one of them came that the process does not ignore, and takes it: with `permission_denied`, of which
+  /// `Terminal::fail` says only what stays done, and after which the tool ends as by the signal.
   [[nodiscard]] Result<void> check(const char* doing) const;
 
  private:

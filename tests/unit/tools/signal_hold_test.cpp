@@ -30,6 +30,21 @@ TEST(SignalHold, EachOfThemIsToldApart) {
   }
 }
 
+TEST(SignalHold, OneThatIsIgnoredIsNeitherToldNorTakesItsCourse) {
+  EXPECT_EXIT(
+      {
+        signal(SIGHUP, SIG_IGN);
+        bool is_calm = false;
+        {
+          const SignalHold hold;
+          raise(SIGHUP);
+          is_calm = hold.check("waiting").has_value();
+        }
+        _exit(is_calm ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
 TEST(SignalHold, OneNobodyAskedForTakesItsCourseAtTheEnd) {
   EXPECT_EXIT(
       {
