@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/identity_target.hpp"
 
+#include "hal/signal_shield.hpp"
 #include "hal/system_error.hpp"
 #include "hal/trusted_file.hpp"
 #include "src/identity/identity_location.hpp"
@@ -72,6 +73,8 @@ Result<std::string> absolute_path(std::string_view path) {
 Result<IdentityTarget> prepare_identity_target(std::string_view given) {
   IdentityTarget target;
   target.path = given.empty() ? HOLDFAST_TRY(default_identity_file()) : HOLDFAST_TRY(absolute_path(given));
+  // Ended in between, the tool would leave folders and a file behind.
+  const hal::SignalShield shield;
   // Gone again at the end, if they were missing: storing the identity makes them for good.
   const CreatedFolders folders = HOLDFAST_TRY(create_default_folders(target.path));
   HOLDFAST_TRY(try_folder(std::filesystem::path(target.path).parent_path().string()));

@@ -72,6 +72,9 @@ class Registration : public testing::TestWithParam<GroundKind> {
     const std::size_t made = registrations() - registrations_before;
     EXPECT_EQ(made, is_written() ? 1U : 0U) << said;
     EXPECT_EQ(said.find(ground_->identity()) != std::string::npos, is_written()) << said;
+    for (const auto& entry : std::filesystem::directory_iterator(ground_->folder().path())) {
+      EXPECT_FALSE(entry.path().filename().string().starts_with(".identity")) << entry.path() << " is left";
+    }
     const ToolRunner programs(ground_->folder().file("list"));
     ground_->attend_to(programs.run({"key", "list", ground_->key_uri()}).output, "before");
   }
@@ -84,6 +87,7 @@ class Registration : public testing::TestWithParam<GroundKind> {
     ASSERT_GT(whole.changes, 2 * kLast);
     std::vector<std::size_t> moments = some_of(whole.changes - kLast, cases);
     for (std::size_t i = 0; i < kLast; ++i) moments.push_back(whole.changes - i);
+    moments.push_back(1);  // the trial of the folder
     for (const std::size_t call : moments) {
       SCOPED_TRACE("interrupted at call " + std::to_string(call) + " of " + std::to_string(whole.changes));
       interrupt_at(call);
