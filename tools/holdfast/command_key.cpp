@@ -293,6 +293,7 @@ Result<void> delete_key(Terminal& terminal, const Arguments& arguments) {
           .with_hint("nothing was deleted; answer y, or give --yes");
     }
   }
+  terminal.hold_signals();  // half a key is of no use to anybody
   HOLDFAST_TRY(inventory->destroy(key.handle));
   terminal.remember_done("the key " + std::string(key.description.label.view()) + " was deleted");
   Report report;

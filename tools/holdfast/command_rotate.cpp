@@ -54,6 +54,7 @@ class Rotation {
 
   [[nodiscard]] Result<void> undo() {
     const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
+    terminal_.hold_signals();
     HOLDFAST_TRY(discard_next_key(*journal_, access_, pin_source));
     const std::int64_t unused = journal_->unanswered_registrations + (journal_->new_runtime_id ? 1 : 0);
     Report report;
@@ -99,6 +100,7 @@ class Rotation {
   [[nodiscard]] Result<void> retire() {
     const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
     terminal_.progress("removing the old key");
+    terminal_.hold_signals();
     HOLDFAST_TRY(remove_old_key(*journal_, access_, pin_source));
     return forget();
   }
