@@ -28,7 +28,7 @@ class AnswerWait {
   struct Row {
     int signal = 0;
     bool is_heard = false;  ///< not one that is ignored
-    std::string last_words;
+    std::string last_words{};
     struct sigaction before {};
   };
   static void hear(int signal) noexcept;

@@ -68,7 +68,8 @@ class Registration : public testing::TestWithParam<GroundKind> {
     const std::size_t registrations_before = registrations();
     const TracedRun cut = tool_->interrupted_at(call, registering());
     const std::string said = tool_->output();
-    EXPECT_EQ(cut.exit_code, 128 + SIGINT) << said;
+    // TLS may come in fewer pieces than before: then that call was never made.
+    EXPECT_EQ(cut.exit_code, cut.changes < call ? 0 : 128 + SIGINT) << said;
     const std::size_t made = registrations() - registrations_before;
     EXPECT_EQ(made, is_written() ? 1U : 0U) << said;
     EXPECT_EQ(said.find(ground_->identity()) != std::string::npos, is_written()) << said;

@@ -144,7 +144,8 @@ class Rotation : public testing::TestWithParam<GroundKind> {
     ground_->restore("before");
     const TracedRun cut = people.interrupted_at(call, rotating());
     const std::string said = people.output();
-    EXPECT_EQ(cut.exit_code, 128 + SIGINT) << said;
+    // TLS may come in fewer pieces than before: then that call was never made.
+    EXPECT_EQ(cut.exit_code, cut.changes < call ? 0 : 128 + SIGINT) << said;
     attend_to("before");
     ASSERT_TRUE(signs()) << "at once";
     const bool is_told = count_of(said, "agent rotate goes on") + count_of(said, "agent rotate records that") +
