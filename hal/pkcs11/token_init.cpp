@@ -121,17 +121,32 @@ Result<Pins> read_pins(const TokenInitOptions& options, const Token& token) noex
 
 CK_BYTE* bytes_of(const SecretBytes& pin) noexcept { return pin.empty() ? nullptr : native(pin.reveal({})); }
 
+// For people: the token, and where the security officer's PIN for it came from.
+FixedText<190> whose_pin(const Token& token, const PinSource& source) noexcept {
+  FixedText<190> words{"token "};
+  append_printable(words, field(token.info.label));
+  words.append(", security officer's PIN from ");
+  words.append(has_pad(token) ? "its own pad" : source.in_words().view());
+  return words;
+}
+
 // The security officer's PIN of an initialised token is judged here, and counted as a user's is.
-Result<void> erase_and_name(const Calls& calls, const Token& token, const Pins& pins, std::string_view label,
+Result<void> erase_and_name(const Calls& calls, const Token& token, const Pins& pins, const TokenInitOptions& options,
                             PinGovernor& governor) noexcept {
   PinAttempt attempt;
   if (is_initialised(token)) {
     const PinOwner owner = owner_of(token.info, PinOwner::Role::security_officer);
-    attempt = HOLDFAST_TRY(governor.begin(owner, pins.so_source, false, kNoDeadline));
+    auto allowed = governor.begin(owner, pins.so_source, false, kNoDeadline);
+    if (!allowed) {
+      Error error = allowed.error();
+      if (error.detail.empty()) error.detail = whose_pin(token, options.so_pin);
+      return error;
+    }
+    attempt = std::move(*allowed);
   }
   std::array<CK_BYTE, kLabelSize> padded;
   padded.fill(' ');
-  std::ranges::copy(label, padded.begin());
+  std::ranges::copy(options.label, padded.begin());
   const CK_RV code = calls.C_InitToken(token.slot, bytes_of(pins.so), pins.so.size(), padded.data());
   if (code == CKR_OK) {
     attempt.renewed();
@@ -143,6 +158,7 @@ Result<void> erase_and_name(const Calls& calls, const Token& token, const Pins& 
     attempt.refused(code);
   }
   Error error = login_failure(code, kInitialising);
+  if (error.status == Status::pin_incorrect) error.detail = whose_pin(token, options.so_pin);
   if (code == CKR_SESSION_EXISTS) error.detail.append("somebody in this process has the token open");
   return error;
 }
@@ -189,7 +205,7 @@ Result<TokenDescription> init_token(const TokenInitOptions& options) noexcept {
   if (is_initialised(token)) HOLDFAST_TRY(check_so_pin_flags(token.info));
   const Pins pins = HOLDFAST_TRY(read_pins(options, token));
   PinGovernor governor(clock, options.failure_records);
-  HOLDFAST_TRY(erase_and_name(calls, token, pins, options.label, governor));
+  HOLDFAST_TRY(erase_and_name(calls, token, pins, options, governor));
   const Token named = HOLDFAST_TRY(find_again(calls, uri, options.label));
   HOLDFAST_TRY(set_user_pin(calls, named, pins));
   governor.forget(owner_of(named.info, PinOwner::Role::user));
