@@ -116,7 +116,7 @@ constexpr std::array<Row, HOLDFAST_STATUS_COUNT> kTable{{
     {Status::authority_answer_invalid, Remedy::stop, kAuthorityTrouble, "authority_answer_invalid",
      "the authority's answer is not what the protocol says", "check that the URL is an authority's base URL"},
     {Status::header_refused, Remedy::stop, kFailed, "header_refused", "the header does not hold",
-     "the message says which rule it breaks"},
+     "copy it again, whole and unchanged; if it comes so from its signer, that is no header of this protocol"},
     {Status::attestation_refused, Remedy::stop, kFailed, "attestation_refused", "the attestation does not hold",
      "do not trust the key on the word of this evidence; the message says which rule it breaks"},
     {Status::authority_untrusted, Remedy::stop, kAuthorityTrouble, "authority_untrusted",

@@ -95,7 +95,10 @@ Result<void> check_window(const char* doing, WallSeconds time, const VerifyWindo
   if (distance <= static_cast<std::uint64_t>(window.seconds)) return {};
   return refusal(doing, (DetailText() << "the timestamp is " << distance << " s " << (is_behind ? "behind" : "ahead")
                                       << ", more than " << window.seconds << " s")
-                            .view());
+                            .view())
+      .with_hint(
+          "set the clock of the machine that is wrong, or have a fresh header made; to check an old one, say as of "
+          "when with --now, or allow more with --window");
 }
 
 }  // namespace

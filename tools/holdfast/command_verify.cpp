@@ -37,13 +37,13 @@ Result<std::string> read_input() {
         .with_hint("pipe in one Authorization line, or its value alone");
   }
   if (!got) return got.error();
-  const std::size_t size = *got;
-  if (size == 0) {
+  std::string input(buffer.data(), *got);
+  if (input.find_first_not_of(" \t\r\n") == std::string::npos) {
     return failure(Status::header_refused, Layer::core, "reading the header from standard input")
-        .about("standard input is empty")
+        .about(input.empty() ? "standard input is empty" : "standard input holds a blank line and no header")
         .with_hint("pipe a header in: holdfast header --task ID | holdfast verify");
   }
-  return std::string(buffer.data(), size);
+  return input;
 }
 
 // `Authorization: value`, or the value alone.
@@ -57,21 +57,41 @@ std::string_view value_of(std::string_view line) {
   return start == std::string_view::npos ? std::string_view{} : line.substr(start);
 }
 
+constexpr const char* kPublicKeyHint =
+    "name the file of the key with --public-key: one line, as ssh-keygen and holdfast agent show write it";
+
 Result<PublicKey> read_public_key(const std::string& path) {
   constexpr std::size_t kLongestLine = 4096;
+  constexpr const char* kDoing = "reading the public key";
   const hal::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!file) {
-    return failure(Status::file_invalid, Layer::system, "reading the public key")
+    return failure(Status::file_invalid, Layer::system, kDoing)
         .about(path + " cannot be opened")
-        .with_hint("name the file of the key with --public-key: one line, as ssh-keygen writes it");
+        .with_hint(kPublicKeyHint);
   }
   std::array<char, kLongestLine> buffer{};
-  const std::size_t size = HOLDFAST_TRY(hal::read_all(file.get(), std::as_writable_bytes(std::span(buffer))));
-  std::string_view line = without_line_end({buffer.data(), size});
+  const Result<std::size_t> size = hal::read_all(file.get(), std::as_writable_bytes(std::span(buffer)));
+  if (!size) {
+    Error error = size.error();
+    error.detail = FixedText<190>(path + " cannot be read, or is larger than a public key");
+    error.hint = kPublicKeyHint;
+    return error;
+  }
+  std::string_view line = without_line_end({buffer.data(), *size});
+  if (line.find("PRIVATE KEY-----") != std::string_view::npos) {
+    return failure(Status::invalid_argument, Layer::core, kDoing)
+        .about(path + " holds a private key, and a header is checked with the public one alone")
+        .with_hint("name the file of its public half; of an OpenSSH key, ssh-keygen -y -f FILE writes it");
+  }
   // Files that ssh-keygen writes end in a comment.
   const std::size_t blob = line.find(' ');
   if (blob != std::string_view::npos) line = line.substr(0, line.find(' ', blob + 1));
-  return parse_ssh_public_key(line);
+  const Result<PublicKey> key = parse_ssh_public_key(line);
+  if (key) return *key;
+  Error error = key.error();
+  error.detail = FixedText<190>(path + " holds no public key: " + std::string(key.error().detail.view()));
+  error.hint = kPublicKeyHint;
+  return error;
 }
 
 Result<std::int64_t> number(std::string_view text, std::string_view option) {
@@ -132,7 +152,8 @@ Result<void> check(const UnverifiedAssertion& assertion, const Expectation& expe
   HOLDFAST_TRY(Result<void>(verdict));
   if (expected.runtime_id && !(*expected.runtime_id == assertion.runtime_id)) {
     return failure(Status::header_refused, Layer::verification, "comparing the runtime id")
-        .about("it names another agent than the identity");
+        .about("it names another agent than the identity")
+        .with_hint("name the identity of the agent that made it with --identity-file, or its key with --public-key");
   }
   return {};
 }
