@@ -74,6 +74,23 @@ Result<ImportRequest> read_request(const Arguments& arguments) {
   return request;
 }
 
+// The readers of bytes know nothing of where those came from.
+Error in_place(const Error& inner, std::string_view place, const char* hint) {
+  if (inner.status != Status::file_invalid) return inner;
+  Error error = inner;
+  error.detail = FixedText<190>(std::string(place) + ": " + std::string(inner.detail.view()));
+  if (error.hint == nullptr) error.hint = hint;
+  return error;
+}
+
+Result<SoftwareIdentity> read_software_identity(const ImportSource& source, hal::SecretBytes& bytes) {
+  auto software = read_upstream_record(bytes.storage({}).first(bytes.size()));
+  if (software) return software;
+  return in_place(software.error(), source.in_words(),
+                  "name with --from what holds the agent's key, whole: its JWT, auth.json, or an Ed25519 or P-256 "
+                  "private key (PKCS#8 or OpenSSH)");
+}
+
 Result<std::string> read_jwks_file(std::string_view path) {
   const std::string whole = HOLDFAST_TRY(absolute_path(path));
   // Whoever can change it decides whose JWTs are believed.
@@ -97,7 +114,13 @@ Result<void> verify(Terminal& terminal, const SoftwareIdentity& software, const 
     options.ca_file = request.ca_file;
     text = HOLDFAST_TRY(fetch_jwks(request.urls.jwks_url, std::move(options)));
   }
-  return verify_jwt(*software.jwt, HOLDFAST_TRY(read_jwks(text)));
+  const auto keys = read_jwks(text);
+  if (!keys) {
+    const bool is_file = arguments.has("jwks-file");
+    return in_place(keys.error(), is_file ? arguments.value("jwks-file") : request.urls.jwks_url,
+                    "name the issuer's JSON Web Key Set with --jwks-file or --jwks-url");
+  }
+  return verify_jwt(*software.jwt, *keys);
 }
 
 Result<RuntimeId> runtime_of(const SoftwareIdentity& software, const ImportRequest& request) {
@@ -202,7 +225,7 @@ Result<void> import_identity(Terminal& terminal, const Arguments& arguments) {
   const bool is_to_be_shredded = HOLDFAST_TRY(may_shred(terminal, request, arguments));
 
   std::optional<hal::SecretBytes> source = HOLDFAST_TRY(request.source.read());
-  SoftwareIdentity software = HOLDFAST_TRY(read_upstream_record(source->storage({}).first(source->size())));
+  SoftwareIdentity software = HOLDFAST_TRY(read_software_identity(request.source, *source));
   const RuntimeId runtime = HOLDFAST_TRY(runtime_of(software, request));
   HOLDFAST_TRY(verify(terminal, software, request, arguments));
   Identity identity = identity_of(software, runtime, request, arguments);

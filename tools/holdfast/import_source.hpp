@@ -27,6 +27,8 @@ class ImportSource {
   [[nodiscard]] bool is_environment() const { return source_.kind == hal::PinSource::Kind::environment; }
   [[nodiscard]] bool is_file() const { return source_.kind == hal::PinSource::Kind::file; }
   [[nodiscard]] std::string path() const { return std::string(source_.name.view()); }
+  /// For messages: the path, "the variable NAME", and so on; never what is in it.
+  [[nodiscard]] std::string in_words() const { return std::string(source_.in_words().view()); }
 
  private:
   explicit ImportSource(const hal::PinSource& source) : source_(source) {}
