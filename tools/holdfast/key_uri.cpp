@@ -54,14 +54,18 @@ std::string_view query_of(std::string_view uri) {
 struct Names {
   std::string_view scheme;
   std::vector<std::string_view> attributes;
+  const char* form;  // the hint where one of them is mistyped; null: that of the status
 };
 
 const std::vector<Names>& known_names() {
   static const std::vector<Names> names{
       {"pkcs11:",
        {"token", "serial", "manufacturer", "model", "object", "id", "type", "slot-id", "module-path", "module-name",
-        "pin-source"}},
-      {"tpm2:", {"file", "handle", "pcr", "srk-name", "tcti", "pin-source"}},
+        "pin-source"},
+       nullptr},
+      {"tpm2:",
+       {"file", "handle", "pcr", "srk-name", "tcti", "pin-source"},
+       "write it as tpm2:file=/PATH/key.pem or tpm2:handle=0x81000010, then ?tcti=… if need be"},
   };
   return names;
 }
@@ -169,8 +173,11 @@ Result<void> refuse_mistyped_attribute(std::string_view uri) {
     if (std::ranges::find(kind->attributes, name) != kind->attributes.end()) continue;
     const std::string_view meant = command_line::nearest(name, kind->attributes);
     if (meant.empty()) continue;
-    return failure(Status::invalid_uri, Layer::core, kReading)
-        .about(std::string(name) + " is not an attribute we know; did you mean " + std::string(meant) + "=?");
+    Error error =
+        failure(Status::invalid_uri, Layer::core, kReading)
+            .about(std::string(name) + " is not an attribute we know; did you mean " + std::string(meant) + "=?");
+    error.hint = kind->form;
+    return error;
   }
   return {};
 }

@@ -70,6 +70,13 @@ TEST(MistypedAttribute, TheOneThatWasMeantIsTold) {
             "handel is not an attribute we know; did you mean handle=?");
 }
 
+TEST(MistypedAttribute, TheHintIsTheFormOfItsScheme) {
+  EXPECT_NE(hint_of(refuse_mistyped_attribute("tpm2:fle=/a").error()).find("tpm2:file="), std::string_view::npos);
+  EXPECT_NE(hint_of(refuse_mistyped_attribute("tpm2:?tct=a").error()).find("tpm2:file="), std::string_view::npos);
+  EXPECT_NE(hint_of(refuse_mistyped_attribute("pkcs11:objct=a").error()).find("pkcs11:token="),
+            std::string_view::npos);
+}
+
 TEST(MistypedAttribute, WhatIsNearNothingIsLeftToTheBackEnd) {
   for (const char* uri : {"", "pkcs11:", "pkcs11:;;?&", "pkcs11:colour=red", "pkcs11:pin-value=1?pin-value=2",
                           "tpm2:file=/a;object?tcti=swtpm:path=/a?objct=b", "pkcs12:objct=a"}) {
