@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/display.hpp"
+#include "hal/system_error.hpp"
 #include "hal/tpm2/key_file.hpp"
 #include "hal/trusted_file.hpp"
 
@@ -21,15 +22,16 @@ constexpr mode_t kPublicFile = 0644;
 constexpr std::size_t kMaxName = 255;
 
 Error system_failure(int code, const char* doing, std::string_view path) noexcept {
-  Status status = Status::file_invalid;
-  if (code == EEXIST) status = Status::already_exists;
-  if (code == EACCES || code == EPERM || code == EROFS) status = Status::permission_denied;
-  if (code == ENOSPC || code == EDQUOT || code == EMFILE || code == ENFILE) status = Status::resource_exhausted;
-  if (code == ENOENT) status = Status::file_invalid;
-  Error error = failure(status, Layer::system, doing);
-  error.native = static_cast<std::uint64_t>(code);
+  Error error = system_error(code, doing, {});
   append_printable(error.detail, path);
-  if (code == ENOENT) error.detail.append(": its folder does not exist");
+  return error;
+}
+
+Error save_failure(int code, std::string_view path) noexcept {
+  Error error = system_failure(code, kSaving, path);
+  if (code != ENOENT) return error;
+  error.detail.append(": its folder does not exist");
+  error.hint = "make that folder first (mkdir -p), or name a file in another: tpm2:file=/PATH/key.pem";
   return error;
 }
 
@@ -61,10 +63,10 @@ Result<void> write_all(int fd, std::string_view text, std::string_view path) noe
   while (!text.empty()) {
     const ssize_t written = write(fd, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return system_failure(written < 0 ? errno : ENOSPC, kSaving, path);
+    if (written <= 0) return save_failure(written < 0 ? errno : ENOSPC, path);
     text.remove_prefix(static_cast<std::size_t>(written));
   }
-  if (fchmod(fd, kPublicFile) != 0 || fsync(fd) != 0) return system_failure(errno, kSaving, path);
+  if (fchmod(fd, kPublicFile) != 0 || fsync(fd) != 0) return save_failure(errno, path);
   return {};
 }
 
@@ -74,7 +76,10 @@ Result<KeyFile> load_key_file(std::string_view path) noexcept {
   auto file = open_trusted(path, FilePrivacy::readable);
   if (!file) {
     Error error = file.error();
-    if (error.native == ENOENT) error.status = Status::key_not_found;
+    if (error.native == ENOENT) {
+      error.status = Status::key_not_found;
+      error.hint = "name the file of the key, or make one there with: holdfast key generate tpm2:file=/PATH/key.pem";
+    }
     return error;
   }
   std::array<std::byte, kMaxKeyFileSize> bytes{};
@@ -93,17 +98,17 @@ Result<KeyFile> load_key_file(std::string_view path) noexcept {
 Result<void> save_key_file(std::string_view path, const KeyFile& file) noexcept {
   const auto text = HOLDFAST_TRY(write_key_file(file));
   Place place;
-  if (!place.take(path)) return system_failure(ENAMETOOLONG, kSaving, path);
+  if (!place.take(path)) return save_failure(ENAMETOOLONG, path);
   const FileDescriptor folder(open(place.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder) return system_failure(errno, kSaving, path);
+  if (!folder) return save_failure(errno, path);
   const auto write_new = [&]() noexcept -> Result<void> {
     const FileDescriptor out(
         openat(folder.get(), place.temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!out) return system_failure(errno, kSaving, path);
+    if (!out) return save_failure(errno, path);
     HOLDFAST_TRY(write_all(out.get(), text.view(), path));
     // link(2) refuses a name that is taken, on every file system.
     if (linkat(folder.get(), place.temporary, folder.get(), place.name, 0) != 0) {
-      return system_failure(errno, kSaving, path);
+      return save_failure(errno, path);
     }
     return {};
   };
@@ -115,7 +120,7 @@ Result<void> save_key_file(std::string_view path, const KeyFile& file) noexcept 
     unlinkat(folder.get(), place.name, 0);
     return readable.error();
   }
-  if (fsync(folder.get()) != 0) return system_failure(errno, kSaving, path);
+  if (fsync(folder.get()) != 0) return save_failure(errno, path);
   return {};
 }
 

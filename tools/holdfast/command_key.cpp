@@ -77,21 +77,23 @@ struct GenerateRequest {
   std::string label;
   std::string id;
   KeyProfile profile;
+  std::string name;  // for people: the label, or a TPM key's file or handle
 };
 
 Result<GenerateRequest> read_generate_request(const Arguments& arguments, std::string_view uri) {
   const KeyProfile profile = HOLDFAST_TRY(profile_of(arguments));
   KeyName name = HOLDFAST_TRY(name_of_new_key(uri));
-  return GenerateRequest{std::move(name.label), std::move(name.id), profile};
+  std::string called = HOLDFAST_TRY(name_for_people(uri));
+  return GenerateRequest{std::move(name.label), std::move(name.id), profile, std::move(called)};
 }
 
-Result<void> refuse_second_key(hal::KeyDevice& device, const std::string& label) {
+Result<void> refuse_second_key(hal::KeyDevice& device, std::string_view name) {
   hal::KeyInventory* inventory = device.key_inventory();
   if (inventory == nullptr) return {};
   const std::size_t count = HOLDFAST_TRY(inventory->list({}));
   if (count == 0) return {};
   return failure(Status::already_exists, Layer::core, "looking for a key of that name")
-      .about(label)
+      .about(name)
       .with_hint(
           "choose another object=, file= or handle=, or see the one that is there with: holdfast key show URI");
 }
@@ -123,7 +125,7 @@ Result<void> make_twins(Terminal& terminal, const Arguments& arguments, const Ge
         .about("only an Ed25519 key has a twin")
         .with_hint("leave out --with-twin: for a P-256 key no authority seals");
   }
-  HOLDFAST_TRY(refuse_second_key(device, wanted.label));
+  HOLDFAST_TRY(refuse_second_key(device, wanted.name));
   terminal.progress("trying to export a disposable key");
   const ProbeResult attempts = HOLDFAST_TRY(probe(device, scheme, arguments.has("no-probe")));
   terminal.progress("making the key and its twin");
@@ -181,7 +183,7 @@ Result<void> generate_key(Terminal& terminal, const Arguments& arguments) {
   if (generator == nullptr) {
     return failure(Status::scheme_unsupported, Layer::core, "making a key").about("this device makes no keys");
   }
-  HOLDFAST_TRY(refuse_second_key(*device, wanted.label));
+  HOLDFAST_TRY(refuse_second_key(*device, wanted.name));
 
   terminal.progress("trying to export a disposable key");
   const ProbeResult attempts = HOLDFAST_TRY(probe(*device, scheme, arguments.has("no-probe")));

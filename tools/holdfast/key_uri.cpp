@@ -154,6 +154,14 @@ Result<KeyName> name_of_new_key(std::string_view uri) {
   return KeyName{*label, HOLDFAST_TRY(path_attribute(uri, "id")).value_or("")};
 }
 
+Result<std::string> name_for_people(std::string_view uri) {
+  for (const std::string_view attribute : {"object", "file", "handle"}) {
+    auto name = HOLDFAST_TRY(path_attribute(uri, attribute));
+    if (name) return std::move(*name);
+  }
+  return std::string();
+}
+
 Result<void> refuse_nameless_key(std::string_view uri) {
   HOLDFAST_TRY(check_with_back_end(uri));
   for (const std::string_view name : {"object", "id", "file", "handle"}) {

@@ -32,6 +32,10 @@ struct KeyName {
 /// back end reads, or names no key.
 [[nodiscard]] Result<KeyName> name_of_new_key(std::string_view uri);
 
+/// What a person calls the key of `uri`: a PKCS#11 key by its label, a TPM's by its file or handle. Empty if it names
+/// none of these.
+[[nodiscard]] Result<std::string> name_for_people(std::string_view uri);
+
 /// `invalid_uri` if `uri` is not one that its back end reads, or names no key: a URI that names none finds the only
 /// key of a token, which will do to look at it, and not to remove it.
 [[nodiscard]] Result<void> refuse_nameless_key(std::string_view uri);

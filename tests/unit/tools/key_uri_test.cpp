@@ -116,6 +116,13 @@ TEST(NewKey, IsCalledByObjectFileOrHandle) {
   }
 }
 
+TEST(NameForPeople, IsALabelOrATpmKeysPlace) {
+  EXPECT_EQ(*name_for_people("pkcs11:token=a;object=k%20;id=%01?module-name=m"), "k ");
+  EXPECT_EQ(*name_for_people("tpm2:file=/a/b.pem;pcr=sha256:0"), "/a/b.pem");
+  EXPECT_EQ(*name_for_people("tpm2:handle=0x81000010"), "0x81000010");
+  EXPECT_EQ(*name_for_people("pkcs11:token=a"), "");
+}
+
 TEST(KeyToDelete, IsNamed) {
   for (const char* uri : {"pkcs11:object=a", "pkcs11:id=%01", "tpm2:file=/a", "tpm2:handle=0x81000010"}) {
     EXPECT_EQ(refused(refuse_nameless_key(uri)), "") << uri;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -125,7 +126,9 @@ TEST_F(KeyFileStore, WhatIsSavedIsLoadedAndRemoved) {
   EXPECT_EQ(save().status(), Status::already_exists);
   EXPECT_TRUE(remove_key_file(path_));
   EXPECT_EQ(files(), 0U);
-  EXPECT_EQ(load_key_file(path_).status(), Status::key_not_found);
+  const auto missing = load_key_file(path_);
+  ASSERT_EQ(missing.status(), Status::key_not_found);
+  EXPECT_NE(hint_of(missing.error()).find("key generate"), std::string_view::npos) << "key list lists no files";
   EXPECT_FALSE(remove_key_file(path_));
 }
 
@@ -136,6 +139,7 @@ TEST_F(KeyFileStore, AnyCallThatFailsIsToldByItsRemedyAndLeavesNothing) {
       const auto saved = save();
       ASSERT_EQ(saved.status(), status) << static_cast<int>(call) << ": " << code;
       EXPECT_EQ(saved.error().native, static_cast<std::uint64_t>(code));
+      EXPECT_STREQ(saved.error().native_name, strerrorname_np(code));
       EXPECT_NE(saved.error().detail.view().find("agent.pem"), std::string_view::npos);
       EXPECT_EQ(files(), 0U);
     }
@@ -183,8 +187,9 @@ TEST_F(KeyFileStore, APlaceThatIsNoneIsRefused) {
     EXPECT_EQ(saved.status(), Status::file_invalid) << path;
     EXPECT_FALSE(remove_key_file(path));
   }
-  EXPECT_NE(save_key_file(folder + "/absent/agent.pem", *file_).error().detail.view().find("folder does not exist"),
-            std::string_view::npos);
+  const auto without_folder = save_key_file(folder + "/absent/agent.pem", *file_);
+  EXPECT_NE(without_folder.error().detail.view().find("folder does not exist"), std::string_view::npos);
+  EXPECT_NE(hint_of(without_folder.error()).find("mkdir -p"), std::string_view::npos);
 }
 
 // Where others may write, what was written would be refused when it is read, and is not left as a key.
