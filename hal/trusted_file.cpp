@@ -104,7 +104,10 @@ Result<FileDescriptor> open_trusted(std::string_view path, FilePrivacy privacy) 
   if (!is_trusted_owner(info.st_uid)) {
     return refuse(Status::file_untrusted, path, "belongs neither to root nor to this user");
   }
-  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) return refuse(Status::file_untrusted, path, "is writable by others");
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return refuse(Status::file_untrusted, path, "is writable by others")
+        .with_hint("look whether it is as you left it, then let nobody else write to it: chmod go-w FILE");
+  }
   if (privacy == FilePrivacy::owner_only && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return refuse(Status::file_untrusted, path, "may be read by others")
         .with_hint("take the permissions of group and others away: chmod 600 FILE");

@@ -17,6 +17,9 @@
 namespace holdfast {
 namespace {
 
+constexpr const char* kRestore =
+    "restore it from a copy; without one, move it away and register a key once more: holdfast agent register";
+
 Error out_of_memory(const char* doing) noexcept {
   return failure(Status::resource_exhausted, Layer::identity, doing).about("memory");
 }
@@ -39,6 +42,7 @@ Result<std::string> read_text(const std::string& path) {
   if (!size) {
     Error error = size.error();
     error.detail = std::string_view(path + " cannot be read, or is larger than 64 KiB");
+    error.hint = kRestore;
     return error;
   }
   return std::string(reinterpret_cast<const char*>(bytes.data()), *size);
@@ -55,8 +59,10 @@ Result<Identity> load(std::string_view given) {
   const std::string path = HOLDFAST_TRY(absolute(given));
   const std::string text = HOLDFAST_TRY(read_text(path));
   auto identity = read_identity_document(text);
-  if (!identity) return in_file(path, identity.error());
-  return identity;
+  if (identity) return identity;
+  Error error = in_file(path, identity.error());
+  if (error.hint == nullptr && error.status == Status::file_invalid) error.hint = kRestore;
+  return error;
 }
 
 // The document to write into: what stands there already, or null.
