@@ -68,6 +68,12 @@ Result<std::string> default_file() {
   return of_user;
 }
 
+// A service's user often has a home that is not there.
+Error not_made(int code, const std::string& path) {
+  return hal::system_error(code, "making a folder", path)
+      .with_hint("that is where an identity goes by default: name another place for it with --identity-file");
+}
+
 Error out_of_memory(const char* doing) noexcept {
   return failure(Status::resource_exhausted, Layer::identity, doing).about("memory");
 }
@@ -86,11 +92,11 @@ CreatedFolders::~CreatedFolders() {
 Result<void> CreatedFolders::create(const std::string& path, unsigned mode) {
   if (mkdir(path.c_str(), static_cast<mode_t>(mode)) != 0) {
     if (errno == EEXIST) return {};
-    return hal::system_error(errno, "making a folder", path);
+    return not_made(errno, path);
   }
   paths_.push_back(path);
   // The umask may have taken bits away that a reader of the file needs.
-  if (chmod(path.c_str(), static_cast<mode_t>(mode)) != 0) return hal::system_error(errno, "making a folder", path);
+  if (chmod(path.c_str(), static_cast<mode_t>(mode)) != 0) return not_made(errno, path);
   return {};
 }
 

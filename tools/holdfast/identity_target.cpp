@@ -48,6 +48,8 @@ Result<void> try_folder(const std::string& folder) {
     Error error = hal::system_error(code, kChecking, folder, code == ENOENT ? "does not exist" : "takes no new file");
     if (code == ENOENT) {
       error.hint = "make that folder first (mkdir -p), or name a file in another with --identity-file";
+    } else if (error.status == Status::permission_denied) {
+      error.hint = "name a file in a folder where this user may write with --identity-file";
     }
     return error;
   }
