@@ -23,6 +23,8 @@ Result<void> refuse_existing(const Session& session, ObjectFilter filter) noexce
     error.detail.append(filter.id.empty() ? "a key with the label " : "a key with the id ");
     append_printable(error.detail, filter.label);
     append_hex(error.detail, filter.id);
+    error.hint =
+        "choose another object= (or id=) for the new one, or remove the one that is there: holdfast key delete";
     return error;
   }
   return {};

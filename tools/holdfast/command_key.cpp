@@ -301,7 +301,16 @@ Result<void> delete_key(Terminal& terminal, const Arguments& arguments) {
   Report report;
   report.row("deleted", "deleted", key.description.label.view(), Json::boolean(true))
       .text("uri", "uri", key.description.uri.view());
+  const std::string twin = twin_uri_left(key, request_of(arguments));
+  report.for_programs("twin_uri", twin.empty() ? Json() : Json::string(twin));
   terminal.show(report);
+  if (!twin.empty()) {
+    std::string command = "holdfast key delete " + shell_quoted(twin);
+    if (arguments.has("pin-source") && !query_attribute(twin, "pin-source")) {
+      command += " --pin-source " + shell_quoted(arguments.value("pin-source"));
+    }
+    terminal.note("its derivation twin is on the token still; remove that as well with: " + command);
+  }
   return {};
 }
 

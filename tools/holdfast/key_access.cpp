@@ -65,4 +65,12 @@ std::string uri_with_module(std::string_view described, const DeviceRequest& req
   return std::string(described);
 }
 
+std::string twin_uri_left(const OpenKey& key, const DeviceRequest& request) {
+  hal::KeyAgreement* agreement = key.device->key_agreement();
+  if (agreement == nullptr || !key.description.scheme) return {};
+  const std::string label = std::string(key.description.label.view()) + "-twin";
+  const std::string uri = twin_uri_beside(key.description.uri.view(), label);
+  return agreement->find_twin(uri, patience()) ? uri_with_module(uri, request) : std::string();
+}
+
 }  // namespace holdfast::tool

@@ -48,4 +48,8 @@ struct ProbeResult {
 /// `described` (a device's exact URI) with the module of `request`, if it does not name one itself.
 [[nodiscard]] std::string uri_with_module(std::string_view described, const DeviceRequest& request);
 
+/// The URI of the twin that an import made beside `key`, with the module of `request`, if it is on the token: only
+/// one of the two has the name that was given. Empty if there is none, or if `key` is a twin itself.
+[[nodiscard]] std::string twin_uri_left(const OpenKey& key, const DeviceRequest& request);
+
 }  // namespace holdfast::tool

@@ -137,6 +137,21 @@ std::string with_path_attribute(std::string_view uri, std::string_view name, std
          std::string(uri.substr(mark));
 }
 
+std::string twin_uri_beside(std::string_view uri, std::string_view label) {
+  std::string bare(uri.substr(0, uri.find(':') + 1));
+  std::string_view rest = path_of(uri);
+  while (!rest.empty()) {
+    const std::string_view attribute = rest.substr(0, rest.find(';'));
+    rest.remove_prefix(std::min(rest.size(), attribute.size() + 1));
+    const std::string_view name = attribute.substr(0, attribute.find('='));
+    if (name == "object" || name == "id") continue;
+    if (!bare.ends_with(':')) bare += ';';
+    bare += attribute;
+  }
+  bare += uri.substr(std::min(uri.find('?'), uri.size()));
+  return with_path_attribute(bare, "object", label);
+}
+
 Result<KeyName> name_of_new_key(std::string_view uri) {
   // First what is wrong with what it says, then what it does not say: a mistyped object= is the former.
   HOLDFAST_TRY(check_with_back_end(uri));

@@ -22,6 +22,10 @@ namespace holdfast::tool {
 /// `uri` with the path attribute `name` added, percent-encoded.
 [[nodiscard]] std::string with_path_attribute(std::string_view uri, std::string_view name, std::string_view value);
 
+/// The URI of the twin that is made beside a key: `uri`, which is the key's, with the twin's `label` as its object
+/// and without an id, as a twin has its own.
+[[nodiscard]] std::string twin_uri_beside(std::string_view uri, std::string_view label);
+
 /// What a PKCS#11 token calls a key; both are empty for a TPM's, which is called by its file or handle.
 struct KeyName {
   std::string label;

@@ -59,6 +59,13 @@ TEST(WithPathAttribute, StandsBeforeTheQuery) {
   EXPECT_EQ(with_path_attribute("pkcs11:", "object", "k"), "pkcs11:object=k");
 }
 
+TEST(TwinUri, IsTheKeysWithAnotherNameAndNoId) {
+  EXPECT_EQ(twin_uri_beside("pkcs11:token=t;serial=1;object=k;id=%01?module-name=m&pin-source=env:X", "k-twin"),
+            "pkcs11:token=t;serial=1;object=k-twin?module-name=m&pin-source=env:X");
+  EXPECT_EQ(twin_uri_beside("pkcs11:object=k", "a;b"), "pkcs11:object=a%3Bb");
+  EXPECT_EQ(twin_uri_beside("pkcs11:id=%01;token=t", "k-twin"), "pkcs11:token=t;object=k-twin");
+}
+
 std::string refused(const Result<void>& verdict) { return verdict ? "" : std::string(verdict.error().detail.view()); }
 
 TEST(MistypedAttribute, TheOneThatWasMeantIsTold) {
