@@ -43,12 +43,14 @@ std::vector<Command> header_commands(Terminal& terminal) {
        .summary = "prints a fresh Authorization header line",
        .description = "The header proves who asks for as long as the authority's time window: hand it on through a "
                       "pipe, not as an\n"
-                      "argument, which other users can see. With --task nothing but the token is asked.",
+                      "argument, which other users can see. Either --task or --register is needed, and not both: "
+                      "with --task\n"
+                      "nothing but the token is asked.",
        .positionals = {},
-       .options = {{.name = "task", .value_name = "ID", .help = "the task the header is for"},
+       .options = {{.name = "task", .value_name = "ID", .help = "the task the header is for; this or --register"},
                    {.name = "register",
                     .value_name = "",
-                    .help = "register a task for this header first",
+                    .help = "register a task for this header first, in the place of --task",
                     .kind = OptionKind::flag},
                    kIdentityFileOption,
                    kPinSourceOption},

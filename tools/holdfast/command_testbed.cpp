@@ -7,17 +7,34 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 namespace holdfast::tool {
 namespace {
+
+// What a shell says in a few words, and execve(2) by one code for several things.
+Error start_failure(const std::string& name, int code) {
+  Error error = hal::system_error(code, "starting the command", {});
+  error.hint = "check its name and PATH; for a line of a shell write: holdfast testbed -- sh -c 'LINE'";
+  if (code == ENOENT && name.find('/') != std::string::npos && ::access(name.c_str(), F_OK) == 0) {
+    error.detail = FixedText<190>("what interprets " + name + " is not there");
+    error.hint = "check its first line, which names its interpreter (#!)";
+  } else if (code == ENOENT) {
+    error.detail = FixedText<190>("there is no such command: " + name);
+  } else if (code == EACCES) {
+    error.detail = FixedText<190>(name + " is not executable");
+    error.hint = "make it executable (chmod +x), or name what runs it: holdfast testbed -- sh FILE";
+  } else {
+    error.detail = FixedText<190>(name);
+  }
+  return error;
+}
 
 // As env(1), timeout(1) and shells have it.
 int not_started(Terminal& terminal, const std::string& name, int code) {
   constexpr int kNotFound = 127;
   constexpr int kNotRunnable = 126;
-  Error error = hal::system_error(code, "starting the command", name);
-  error.hint = "check its name and PATH; for a line of a shell write: holdfast testbed -- sh -c 'LINE'";
-  (void)terminal.fail(error);
+  (void)terminal.fail(start_failure(name, code));
   return code == ENOENT ? kNotFound : kNotRunnable;
 }
 

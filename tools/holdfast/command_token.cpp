@@ -16,7 +16,15 @@ std::string_view uri_or_any(const Arguments& arguments) {
   return arguments.has("URI") ? arguments.value("URI") : kAnyPkcs11;
 }
 
+// Without either there is no URI that a message could be about.
+Result<void> refuse_no_module(const Arguments& arguments) {
+  if (arguments.has("URI") || arguments.has("module")) return {};
+  return wrong_value("no PKCS#11 module is named, and so no token",
+                     "name it with --module PATH, or with a URI: 'pkcs11:?module-name=softhsm2'");
+}
+
 Result<void> list_tokens(Terminal& terminal, const Arguments& arguments) {
+  HOLDFAST_TRY(refuse_no_module(arguments));
   hal::DeviceOptions options;
   options.uri = uri_or_any(arguments);
   options.access = hal::DeviceAccess::browse;
@@ -59,6 +67,7 @@ Error init_failure(Error error, const hal::TokenInitOptions& options) {
 }
 
 Result<void> init_token(Terminal& terminal, const Arguments& arguments) {
+  HOLDFAST_TRY(refuse_no_module(arguments));
   hal::TokenInitOptions options;
   options.uri = uri_or_any(arguments);
   options.label = arguments.value("label");
