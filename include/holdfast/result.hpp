@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+// Every header of the C++ API begins with this one: an older standard is refused before what it does not know.
+#if __cplusplus <= 201703L
+#error "holdfast needs C++20 (-std=c++20)"
+#endif
+
 #include "holdfast/status.h"
 
 #include <algorithm>
