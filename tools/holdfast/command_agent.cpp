@@ -13,6 +13,7 @@
 #include "tools/holdfast/key_import.hpp"
 #include "tools/holdfast/key_report.hpp"
 #include "tools/holdfast/key_uri.hpp"
+#include "tools/holdfast/module_advice.hpp"
 #include "tools/holdfast/pin_relay.hpp"
 #include "tools/holdfast/rotation_report.hpp"
 
@@ -222,11 +223,15 @@ Result<void> show_agent(Terminal& terminal, const Arguments& arguments) {
   const auto journal = load_rotation_journal(rotation_journal_path(found.path));
   if (journal) add_rotation(report, identity, *journal, hal::system_clock().wall(), identity_option_again(arguments));
   report.for_programs("attributes", attributes_json(identity.attributes));
+  // Of others nothing is known, as no token is asked.
+  const bool is_softhsm = names_softhsm(identity.key_uri, {});
+  report.for_programs("is_software", is_softhsm ? Json::boolean(true) : Json());
   terminal.show(report);
   if (!identity.attributes.empty()) {
     terminal.print("\nWhat the token said of the key when it was registered:\n" +
                    attributes_in_words(identity.attributes));
   }
+  if (is_softhsm) terminal.note(kSoftwareTokenNote);
   // Said last: the identity holds, whatever became of the exchange of its key.
   return journal ? Result<void>() : journal.error();
 }

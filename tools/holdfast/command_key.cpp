@@ -234,6 +234,7 @@ Result<void> list_keys(Terminal& terminal, const Arguments& arguments) {
   if (inventory == nullptr) {
     return failure(Status::scheme_unsupported, Layer::core, "listing keys").about("this device lists no keys");
   }
+  const hal::TokenDescription token = HOLDFAST_TRY(device->describe_token());
   std::vector<hal::KeyDescription> keys(kMostKeys);
   const std::size_t count = HOLDFAST_TRY(inventory->list(keys));
   keys.resize(std::min(count, kMostKeys));
@@ -241,7 +242,8 @@ Result<void> list_keys(Terminal& terminal, const Arguments& arguments) {
   for (std::size_t i = 0; i < keys.size(); ++i) {
     Report report = key_report(keys[i]);
     const bool is_strict = check_key_policy(keys[i], KeyProfile::strict).has_value();
-    report.row("is_strict", "strict", is_strict ? "yes" : "no: see holdfast key show", Json::boolean(is_strict));
+    report.row("is_strict", "strict", is_strict ? "yes" : "no: see holdfast key show", Json::boolean(is_strict))
+        .for_programs("is_software", Json::boolean(token.is_software));
     if (terminal.is_json()) {
       list.append(report.json());
     } else {
@@ -252,6 +254,7 @@ Result<void> list_keys(Terminal& terminal, const Arguments& arguments) {
   terminal.print_json(Json::object().set("keys", std::move(list)));
   if (count > keys.size()) terminal.note("only the first " + std::to_string(kMostKeys) + " keys are shown");
   if (count == 0) terminal.note("the token holds no key that matches");
+  if (token.is_software) terminal.note(kSoftwareTokenNote);
   return {};
 }
 

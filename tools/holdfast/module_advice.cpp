@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/module_advice.hpp"
 
+#include "tools/holdfast/key_uri.hpp"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,11 +11,6 @@
 
 namespace holdfast::tool {
 namespace {
-
-bool is_softhsm(std::string_view uri, std::string_view module) {
-  constexpr std::string_view kName = "softhsm";
-  return uri.find(kName) != std::string_view::npos || module.find(kName) != std::string_view::npos;
-}
 
 // SoftHSM answers CKR_GENERAL_ERROR to it, as to a dozen other things.
 void add_lost_configuration(Error& error) {
@@ -26,6 +23,14 @@ void add_lost_configuration(Error& error) {
 
 }  // namespace
 
+bool names_softhsm(std::string_view uri, std::string_view module) {
+  std::string names(module);
+  for (const std::string_view attribute : {"module-path", "module-name"}) {
+    names += " " + query_attribute(uri, attribute).value_or("");
+  }
+  return names.find("softhsm") != std::string::npos;
+}
+
 Error with_module_advice(Error error, std::string_view uri, std::string_view module) {
   const bool is_unnamed = error.status == Status::invalid_uri && module.empty() &&
                           error.detail.view().find("no module is named") != std::string_view::npos;
@@ -36,7 +41,7 @@ Error with_module_advice(Error error, std::string_view uri, std::string_view mod
   const bool may_be_lost =
       error.status == Status::token_not_found ||
       (error.status == Status::module_unusable && error.layer == Layer::pkcs11 && error.native != 0);
-  if (may_be_lost && is_softhsm(uri, module)) add_lost_configuration(error);
+  if (may_be_lost && names_softhsm(uri, module)) add_lost_configuration(error);
   return error;
 }
 
