@@ -80,6 +80,22 @@ has_suite() {
 # How this machine's apt reaches a mirror, for the apt of another system: proxies, and what it does not check.
 apt_settings() { apt-config dump | grep -E '^Acquire::(https?|Check-[A-Za-z-]+|Retries)\b' || true; }
 
+# run_apt ARGUMENT…: apt-get as root. Another one at work, as a new machine's own updates are, is waited for: apt would wait for
+# some of its locks, and for others not.
+run_apt() {
+  waits=0
+  until $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >"$log_folder/packages.log" 2>&1; do
+    if grep -q '^E: Could not get lock' "$log_folder/packages.log" && [ "$waits" -lt 120 ]; then
+      [ "$waits" -gt 0 ] || say "Waiting for another installation of packages to end, ten minutes at most"
+      waits=$((waits + 1))
+      sleep 5
+    else
+      tail -n 20 "$log_folder/packages.log" >&2
+      fail "the packages could not be installed" "see $log_folder/packages.log; is a Debian mirror reachable?"
+    fi
+  done
+}
+
 # Installs those of the packages given that are missing, and names them.
 install_packages() {
   missing=''
@@ -96,13 +112,9 @@ install_packages() {
     as_root='sudo -n'
     $as_root true 2>/dev/null || as_root=sudo
   fi
-  # shellcheck disable=SC2086  # lists of words on purpose
-  $as_root env DEBIAN_FRONTEND=noninteractive sh -ec '
-    apt-get -q update
-    apt-get -q -y --no-install-recommends install "$@"' sh $missing >"$log_folder/packages.log" 2>&1 || {
-    tail -n 20 "$log_folder/packages.log" >&2
-    fail "the packages could not be installed" "see $log_folder/packages.log; is a Debian mirror reachable?"
-  }
+  run_apt update
+  # shellcheck disable=SC2086  # a list of words on purpose
+  run_apt -y --no-install-recommends install $missing
 }
 
 # Whoever ends a script ends what it has under way: a build goes on working otherwise.
