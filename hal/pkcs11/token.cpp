@@ -126,7 +126,8 @@ Result<Token> select_token(const Calls& calls, const KeyUri& uri) noexcept {
     error.detail.append(error.detail.empty() ? "the module shows " : "; the module shows ");
     error.detail.append(others.empty() ? "no token that is initialised" : others.view());
     error.hint =
-        "name a token that is there; SoftHSM shows those of the folder that its configuration (SOFTHSM2_CONF) names";
+        "name a token that is there; SoftHSM shows those that this user may read in the folder of its configuration "
+        "(SOFTHSM2_CONF)";
   }
   return error;
 }
