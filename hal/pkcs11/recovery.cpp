@@ -38,7 +38,8 @@ Status rung_status(CK_RV code) noexcept {
 Error for_recovery(Error error) noexcept {
   // What a call has judged better than its code stays judged.
   const bool is_of_code = error.layer == Layer::pkcs11 && error.native_name != nullptr;
-  if (is_of_code && error.status == code_status(error.native)) error.status = rung_status(error.native);
+  const auto code = static_cast<CK_RV>(error.native);
+  if (is_of_code && error.status == code_status(code)) error.status = rung_status(code);
   return error;
 }
 

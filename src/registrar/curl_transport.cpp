@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <vector>
 
 namespace holdfast {
@@ -218,10 +219,14 @@ std::string_view message_of(const std::array<char, CURL_ERROR_SIZE>& buffer) {
 
 bool is_loopback_address(const sockaddr& address, std::size_t size) noexcept {
   if (address.sa_family == AF_INET && size >= sizeof(sockaddr_in)) {
-    return (ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr) >> 24U) == IN_LOOPBACKNET;
+    sockaddr_in whole{};
+    std::memcpy(&whole, &address, sizeof whole);
+    return (ntohl(whole.sin_addr.s_addr) >> 24U) == IN_LOOPBACKNET;
   }
   if (address.sa_family == AF_INET6 && size >= sizeof(sockaddr_in6)) {
-    return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
+    sockaddr_in6 whole{};
+    std::memcpy(&whole, &address, sizeof whole);
+    return IN6_IS_ADDR_LOOPBACK(&whole.sin6_addr);
   }
   return false;
 }

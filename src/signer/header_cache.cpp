@@ -107,8 +107,8 @@ Result<HeaderCache> HeaderCache::create(std::uint32_t max_tasks, std::chrono::se
   region->index_mask = index_size - 1;
   auto* const bytes = static_cast<std::byte*>(memory);
   // Slots are made when they are first used: pages (small or large) of tasks that never come stay untouched.
-  region->slots = reinterpret_cast<Slot*>(bytes + slots_at);
-  region->index = reinterpret_cast<std::atomic<std::uint32_t>*>(bytes + sizeof(Region));
+  region->slots = static_cast<Slot*>(static_cast<void*>(bytes + slots_at));
+  region->index = static_cast<std::atomic<std::uint32_t>*>(static_cast<void*>(bytes + sizeof(Region)));
   for (std::uint32_t i = 0; i < index_size; ++i) new (region->index + i) std::atomic<std::uint32_t>(0);
 
   HeaderCache cache(region, size, clock);

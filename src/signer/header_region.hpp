@@ -38,9 +38,19 @@ inline constexpr std::size_t kHeaderWords = words_of(kMaxAuthorizationSize);
 // Multiplies to 128 bits and folds: mixes as wyhash does, which is plenty for keys an attacker cannot see the seed
 // of.
 [[nodiscard]] inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
+#ifdef __SIZEOF_INT128__
   __extension__ using Wide = unsigned __int128;
   const Wide product = static_cast<Wide>(a) * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
+#else
+  // The same from products of halves, where the machine's words have 32 bits.
+  constexpr std::uint64_t kHalf = UINT32_MAX;
+  const std::uint64_t low = (a & kHalf) * (b & kHalf);
+  const std::uint64_t one = (a >> 32U) * (b & kHalf) + (low >> 32U);
+  const std::uint64_t other = (a & kHalf) * (b >> 32U) + (one & kHalf);
+  const std::uint64_t high = (a >> 32U) * (b >> 32U) + (one >> 32U) + (other >> 32U);
+  return ((other << 32U) | (low & kHalf)) ^ high;
+#endif
 }
 
 // One task's place. Words of a header are written by the owner of the slot's flight only, the id by an owner that

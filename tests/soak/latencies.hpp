@@ -34,7 +34,7 @@ class Latencies {
   static constexpr std::size_t kExact = kPerOctave;  // below this each nanosecond is a step
 
   static std::size_t step_of(std::uint64_t value) {
-    if (value < kExact) return value;
+    if (value < kExact) return static_cast<std::size_t>(value);
     const auto shift = static_cast<std::size_t>(std::bit_width(value)) - 6;  // leaves 32 to 63
     return shift * kPerOctave + static_cast<std::size_t>(value >> shift);
   }

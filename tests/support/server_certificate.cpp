@@ -42,8 +42,8 @@ Certificate make_certificate(EVP_PKEY* key, const std::string& names, ServerCert
   X509_NAME* subject = X509_get_subject_name(x509);
   const auto* common_name = reinterpret_cast<const unsigned char*>("holdfast test");
   require(X509_set_version(x509, X509_VERSION_3) == 1 && ASN1_INTEGER_set(X509_get_serialNumber(x509), 1) == 1 &&
-          X509_gmtime_adj(X509_getm_notBefore(x509), validity.from.count()) != nullptr &&
-          X509_gmtime_adj(X509_getm_notAfter(x509), validity.until.count()) != nullptr &&
+          X509_gmtime_adj(X509_getm_notBefore(x509), static_cast<long>(validity.from.count())) != nullptr &&
+          X509_gmtime_adj(X509_getm_notAfter(x509), static_cast<long>(validity.until.count())) != nullptr &&
           X509_set_pubkey(x509, key) == 1 &&
           X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, common_name, -1, -1, 0) == 1 &&
           X509_set_issuer_name(x509, subject) == 1);

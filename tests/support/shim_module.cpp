@@ -127,7 +127,7 @@ void read_faults() noexcept {
     const std::size_t second = rule.rfind(':');
     if (first == std::string_view::npos || first == second) continue;
     std::uint64_t nth = 0;
-    std::uint64_t code = 0;
+    CK_RV code = 0;
     std::from_chars(rule.data() + first + 1, rule.data() + second, nth);
     std::string_view digits = rule.substr(second + 1);
     const bool is_hex = digits.starts_with("0x");

@@ -38,7 +38,8 @@ std::string expected_value(const std::string& runtime, const std::string& task, 
 TEST(Envelope, WritesTheFormAtEveryLengthOfIds) {
   const Signature signature = counting_signature();
   for (std::size_t runtime_size = 1; runtime_size <= 128; ++runtime_size) {
-    for (const std::size_t task_size : {1UL, 2UL, 3UL, 64UL, 127UL, 128UL, 129 - runtime_size}) {
+    for (const std::size_t task_size :
+         std::initializer_list<std::size_t>{1, 2, 3, 64, 127, 128, 129 - runtime_size}) {
       const std::string runtime(runtime_size, 'r');
       const std::string task(task_size, '~');
       const auto runtime_id = *RuntimeId::parse(runtime);

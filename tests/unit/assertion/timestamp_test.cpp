@@ -38,7 +38,7 @@ std::string reason(std::string_view text) {
 
 // What the C library makes of the same second.
 std::string reference_text(std::int64_t seconds) {
-  const time_t time = seconds;
+  const auto time = static_cast<time_t>(seconds);
   tm parts{};
   gmtime_r(&time, &parts);
   std::array<char, 64> text{};

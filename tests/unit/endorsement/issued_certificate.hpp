@@ -26,7 +26,7 @@ using OpensslKey = std::unique_ptr<EVP_PKEY, OpensslDeleter>;
 using OpensslCertificate = std::unique_ptr<X509, OpensslDeleter>;
 
 /// The public half of an RSA key that nobody has: a certificate says nothing else of it, and making one takes long.
-inline OpensslKey rsa_key(std::size_t bits, std::uint64_t exponent = 65537) {
+inline OpensslKey rsa_key(std::size_t bits, BN_ULONG exponent = 65537) {
   const std::vector<unsigned char> bytes(bits / 8, 0xC3);
   BIGNUM* modulus = BN_bin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr);
   BIGNUM* power = BN_new();

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 
 #include <cstdarg>
+#include <cstdint>
+#include <cstring>
 #include <map>
 
 namespace holdfast {
@@ -26,7 +28,7 @@ using testing::HasSubstr;
 // A libcurl made of functions that note what is set and answer what a case wants. Its functions are C, so its state
 // is the process's; each case runs in a process of its own.
 struct FakeCurl {
-  std::map<int, long> numbers;
+  std::map<int, std::int64_t> numbers;
   std::map<int, std::string> texts;  // "(null)" for a null pointer
   std::vector<std::string> header_lines;
   curl_write_callback on_header = nullptr;
@@ -313,9 +315,10 @@ TEST_F(CurlTransportTest, MemoryThatRanOutIsNotTheAuthoritysDoing) {
 curl_sockaddr connected_to(const char* text) {
   curl_sockaddr address{};
   address.socktype = SOCK_STREAM;
-  auto& v4 = reinterpret_cast<sockaddr_in&>(address.addr);
+  sockaddr_in v4{};
   v4.sin_family = AF_INET;
   inet_pton(AF_INET, text, &v4.sin_addr);
+  std::memcpy(&address.addr, &v4, sizeof v4);
   address.family = AF_INET;
   address.addrlen = sizeof v4;
   return address;
