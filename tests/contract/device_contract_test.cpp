@@ -435,8 +435,6 @@ TEST_P(DeviceContract, AnAttestorVouchesByTheSameKeyEachTime) {
   EXPECT_EQ(attestor->attest(handle, nonce, kNoDeadline).status(), Status::invalid_argument);
   EXPECT_EQ(attestor->attest({handle.slot, handle.generation + 1}, {}, kNoDeadline).status(), Status::stale_key);
   EXPECT_EQ(sign_and_verify(*device, handle, "message"), Status::ok);
-  EXPECT_EQ(test::run_in_child([&] { return attestor->attest(handle, {}, kNoDeadline).status() == Status::forked; }),
-            0);
   device->close();
   EXPECT_EQ(attestor->attest(handle, {}, kNoDeadline).status(), Status::device_gone);
 }
@@ -459,7 +457,9 @@ TEST_P(DeviceContract, AForkedChildIsRefusedAndTheParentGoesOn) {
                             sign_and_verify(*device, handle, "message") == Status::forked &&
                             device->reset(kNoDeadline).status() == Status::forked &&
                             device->describe_token().status() == Status::forked &&
-                            device->key_inventory()->destroy(handle).status() == Status::forked;
+                            device->key_inventory()->destroy(handle).status() == Status::forked &&
+                            (device->attestor() == nullptr ||
+                             device->attestor()->attest(handle, {}, kNoDeadline).status() == Status::forked);
     device->close();
     return is_refused;
   });
