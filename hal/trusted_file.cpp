@@ -173,6 +173,27 @@ Result<void> check_trusted_folder(std::string_view path) noexcept {
   return check_folder(resolved, info);
 }
 
+Result<void> check_replaceable(const char* path, const char* doing) noexcept {
+  constexpr const char* kHint = "name a file of its own";
+  const auto refuse_it = [&](std::string_view why) noexcept {
+    return system_error(Status::file_invalid, 0, doing, path, why).with_hint(kHint);
+  };
+  struct stat info {};
+  if (lstat(path, &info) != 0) return {};  // what is missing, or cannot be seen, the writing finds
+  if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) return refuse_it("is no regular file");
+  char folder[PATH_MAX];
+  const char* const slash = strrchr(path, '/');
+  const std::size_t size = slash == nullptr ? 0 : static_cast<std::size_t>(slash - path);
+  if (size == 0 || size >= sizeof folder) return {};
+  memcpy(folder, path, size);
+  folder[size] = '\0';
+  struct stat devices {};
+  const bool is_known = stat(folder, &info) == 0 && stat("/dev", &devices) == 0;
+  if (is_known && info.st_dev == devices.st_dev && info.st_ino == devices.st_ino)
+    return refuse_it("is the system's own");
+  return {};
+}
+
 Result<std::size_t> read_all(int fd, std::span<std::byte> out) noexcept {
   std::size_t used = 0;
   while (true) {

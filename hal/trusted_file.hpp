@@ -55,6 +55,11 @@ class FileDescriptor {
 /// file into it nor exchange one. `file_invalid` if it is missing or no folder. Other errors as `open_trusted`.
 [[nodiscard]] Result<void> check_trusted_folder(std::string_view path) noexcept;
 
+/// Whether a file may be put in the place of what is at `path`, if anything is: a regular file or a link, which is
+/// then replaced itself. `file_invalid` for a device, a pipe, a socket or a folder, and for whatever is directly in
+/// /dev, where links are the system's own. `doing` is the error's.
+[[nodiscard]] Result<void> check_replaceable(const char* path, const char* doing) noexcept;
+
 /// Reads all of `fd` into `out` and returns the number of bytes; `file_invalid` if there are more than fit.
 [[nodiscard]] Result<std::size_t> read_all(int fd, std::span<std::byte> out) noexcept;
 

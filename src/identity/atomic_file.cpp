@@ -105,6 +105,7 @@ Result<void> write_file_atomically(const std::string& path, std::string_view tex
   if (existing == Existing::refused && fstatat(folder.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
     return hal::system_error(EEXIST, kDoing, path);
   }
+  HOLDFAST_TRY(hal::check_replaceable(path.c_str(), kDoing));
 
   TemporaryFile temporary(folder.get(), temporary_name(name));
   HOLDFAST_TRY(temporary.write(text, path));

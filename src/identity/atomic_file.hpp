@@ -13,7 +13,7 @@ enum class Existing : std::uint8_t { refused, replaced };
 
 /// Writes `text` to `path` (absolute), mode 0644 whatever the umask, so that at every moment either the old file or
 /// the whole new one stands there, also after a power cut: a temporary file in the same folder, fsync, rename, fsync
-/// of the folder. A link under the name is replaced, not followed.
+/// of the folder. A link under the name is replaced, not followed; a device, a pipe or a folder is `file_invalid`.
 ///
 /// Before the rename the new file must pass `hal::open_trusted`: nothing is put where the reader would refuse it.
 /// On any failure the old file is untouched and the temporary file is gone; the one exception is a folder whose fsync

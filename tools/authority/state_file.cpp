@@ -48,6 +48,7 @@ void flush_folder_of(const std::string& path) {
 }  // namespace
 
 Result<void> write_state_file(const std::string& path, std::string_view content, mode_t mode) noexcept try {
+  HOLDFAST_TRY(hal::check_replaceable(path.c_str(), "writing a file"));
   std::string draft = path + ".XXXXXX";
   const hal::FileDescriptor file(mkostemp(draft.data(), O_CLOEXEC));
   if (!file) return write_error(path, errno);

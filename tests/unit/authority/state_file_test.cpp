@@ -35,8 +35,17 @@ TEST(StateFileTest, LeavesNothingBehindWhenItFails) {
   ASSERT_TRUE(std::filesystem::create_directory(folder.file("taken")));
   const Result<void> written = write_state_file(folder.file("taken"), "x", kOwnerOnly);
   EXPECT_EQ(written.status(), Status::file_invalid);
-  EXPECT_EQ(written.error().detail.view(), folder.file("taken"));
+  EXPECT_EQ(written.error().detail.view(), folder.file("taken") + " is no regular file");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+}
+
+TEST(StateFileTest, NothingIsPutInThePlaceOfADevice) {
+  for (const char* path : {"/dev/null", "/dev/stdout"}) {
+    const auto written = write_state_file(path, "x", kReadableByAll);
+    EXPECT_EQ(written.status(), Status::file_invalid) << path;
+  }
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+  EXPECT_TRUE(std::filesystem::is_symlink("/dev/stdout"));
 }
 
 TEST(StateFileTest, SaysWhichFolderIsMissingOrForbidden) {

@@ -41,6 +41,13 @@ TEST(AtomicFile, AFolderUnderTheNameIsAnErrorAndNothingIsLeft) {
             1);
 }
 
+TEST(AtomicFile, APipeUnderTheNameIsNotReplaced) {
+  const test::TemporaryFolder folder;
+  ASSERT_EQ(mkfifo(folder.file("a").c_str(), 0600), 0);
+  EXPECT_EQ(write_file_atomically(folder.file("a"), "new", Existing::replaced).status(), Status::file_invalid);
+  EXPECT_TRUE(std::filesystem::is_fifo(folder.file("a")));
+}
+
 TEST(AtomicFile, APathWithoutAFileNameIsRefused) {
   for (const char* path : {"", "name", "/tmp/"}) {
     EXPECT_EQ(write_file_atomically(path, "", Existing::replaced).status(), Status::invalid_argument) << path;
