@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/clock.hpp"
+#include "hal/trusted_file.hpp"
 #include "tools/authority/authority.hpp"
 #include "tools/authority/certificate.hpp"
 #include "tools/authority/log.hpp"
@@ -139,11 +140,13 @@ Result<void> run(const Options& options) {
   // Blocked before any thread is made, so that only sigwait takes them.
   const sigset_t signals = awaited_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  ReadyFile ready_file(options.ready_file);
   holdfast::hal::Clock& clock = holdfast::hal::system_clock();
   Log log(STDERR_FILENO, options.is_quiet, clock);
 
+  HOLDFAST_TRY(holdfast::hal::check_replaceable(options.ready_file.c_str(), "announcing that it is ready"));
   Store store = HOLDFAST_TRY(Store::open(options.database));
+  // Not before the database is ours: the file may be that of another authority, which runs.
+  ReadyFile ready_file(options.ready_file);
   HOLDFAST_TRY(write_state_file(options.token_file, store.bearer() + "\n", kOwnerOnly));
   const auto tls = HOLDFAST_TRY(find_certificate(options, clock, log));
   JwtIssuer issuer(options.database);

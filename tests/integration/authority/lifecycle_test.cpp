@@ -182,8 +182,9 @@ TEST_F(StartRefusalTest, PortInUse) {
 
 TEST_F(StartRefusalTest, DatabaseInUse) {
   const AuthorityProcess first;
-  expect_end({"--database", first.database()}, 1,
+  expect_end({"--database", first.database(), "--ready-file", first.ready_file()}, 1,
              "a file cannot be used: the database is in use by another process (system: SQLITE_BUSY while");
+  EXPECT_TRUE(is_there(first.ready_file())) << "whoever waits for the one that runs waits for ever";
 }
 
 TEST_F(StartRefusalTest, DatabaseThatCannotBe) {
@@ -193,6 +194,7 @@ TEST_F(StartRefusalTest, DatabaseThatCannotBe) {
   expect_end({"--database", folder.write("open", "", 0644)}, 3, "may be used by others");
   expect_end({"--token-file", folder.file("none/token")}, 1, folder.file("none/token"));
   expect_end({"--ready-file", folder.file("none/ready")}, 1, folder.file("none/ready"));
+  expect_end({"--ready-file", "/dev/stdout"}, 1, "/dev/stdout is the system's own");
 }
 
 TEST_F(StartRefusalTest, AddressesOfOthers) {
