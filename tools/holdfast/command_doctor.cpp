@@ -118,7 +118,7 @@ class Examination {
     if (arguments_.has("key")) return std::string(arguments_.value("key"));
     return identity_ ? identity_->key_uri : std::string();
   }
-  [[nodiscard]] bool is_tpm() const { return key_uri().starts_with("tpm2:"); }
+  [[nodiscard]] bool is_tpm() const { return is_tpm_uri(key_uri()); }
 
   void look_at_token() {
     findings_.begin("token");

@@ -14,7 +14,7 @@ constexpr std::uint32_t kSignatures = 8;
 constexpr std::uint32_t kMostSignatures = 100'000;
 
 hal::BackendKind kind_of(std::string_view uri) {
-  return uri.starts_with("tpm2:") ? hal::BackendKind::tpm2 : hal::BackendKind::pkcs11;
+  return is_tpm_uri(uri) ? hal::BackendKind::tpm2 : hal::BackendKind::pkcs11;
 }
 
 // The check makes keys of its own: whoever names one may think that it is this key that is tried.

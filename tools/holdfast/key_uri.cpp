@@ -3,9 +3,11 @@
 
 #include "hal/percent_encoding.hpp"
 #include "hal/registry.hpp"
+#include "hal/uri_attributes.hpp"
 #include "tools/command_line/command_line.hpp"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 namespace holdfast::tool {
@@ -101,6 +103,8 @@ std::vector<std::string_view> names_in(std::string_view attributes, char separat
 
 }  // namespace
 
+bool is_tpm_uri(std::string_view uri) { return hal::has_scheme(uri, "tpm2:"); }
+
 Result<std::optional<std::string>> path_attribute(std::string_view uri, std::string_view name) {
   const std::optional<std::string_view> value = attribute_of(path_of(uri), ';', name);
   if (!value) return std::optional<std::string>{};
@@ -137,25 +141,28 @@ std::string with_path_attribute(std::string_view uri, std::string_view name, std
          std::string(uri.substr(mark));
 }
 
-std::string twin_uri_beside(std::string_view uri, std::string_view label) {
+std::string without_path_attributes(std::string_view uri, std::span<const std::string_view> names) {
   std::string bare(uri.substr(0, uri.find(':') + 1));
   std::string_view rest = path_of(uri);
   while (!rest.empty()) {
     const std::string_view attribute = rest.substr(0, rest.find(';'));
     rest.remove_prefix(std::min(rest.size(), attribute.size() + 1));
-    const std::string_view name = attribute.substr(0, attribute.find('='));
-    if (name == "object" || name == "id") continue;
+    if (std::ranges::find(names, attribute.substr(0, attribute.find('='))) != names.end()) continue;
     if (!bare.ends_with(':')) bare += ';';
     bare += attribute;
   }
-  bare += uri.substr(std::min(uri.find('?'), uri.size()));
-  return with_path_attribute(bare, "object", label);
+  return bare.append(uri.substr(std::min(uri.find('?'), uri.size())));
+}
+
+std::string twin_uri_beside(std::string_view uri, std::string_view label) {
+  constexpr std::array<std::string_view, 2> kNames{"object", "id"};
+  return with_path_attribute(without_path_attributes(uri, kNames), "object", label);
 }
 
 Result<KeyName> name_of_new_key(std::string_view uri) {
   // First what is wrong with what it says, then what it does not say: a mistyped object= is the former.
   HOLDFAST_TRY(check_with_back_end(uri));
-  if (uri.starts_with("tpm2:")) {
+  if (is_tpm_uri(uri)) {
     const auto file = HOLDFAST_TRY(path_attribute(uri, "file"));
     const auto handle = HOLDFAST_TRY(path_attribute(uri, "handle"));
     if (file || handle) return KeyName{};
@@ -188,7 +195,8 @@ Result<void> refuse_nameless_key(std::string_view uri) {
 }
 
 Result<void> refuse_mistyped_attribute(std::string_view uri) {
-  const auto kind = std::ranges::find_if(known_names(), [&](const Names& n) { return uri.starts_with(n.scheme); });
+  const auto kind =
+      std::ranges::find_if(known_names(), [&](const Names& n) { return hal::has_scheme(uri, n.scheme); });
   if (kind == known_names().end()) return {};
   std::vector<std::string_view> names = names_in(path_of(uri), ';');
   for (const std::string_view name : names_in(query_of(uri), '&')) names.push_back(name);

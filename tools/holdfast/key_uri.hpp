@@ -4,10 +4,14 @@
 #include "holdfast/result.hpp"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace holdfast::tool {
+
+/// Whether `uri` is of a TPM's key or of a TPM. The name of a scheme has no case (RFC 3986 §3.1).
+[[nodiscard]] bool is_tpm_uri(std::string_view uri);
 
 /// The decoded value of the path attribute `name` (`object`, `id`, `token`) of a `pkcs11:` URI (RFC 7512 §2.3), if
 /// it is there. `invalid_uri` for a percent sign without two hexadecimal digits. The back end judges the rest.
@@ -21,6 +25,9 @@ namespace holdfast::tool {
 
 /// `uri` with the path attribute `name` added, percent-encoded.
 [[nodiscard]] std::string with_path_attribute(std::string_view uri, std::string_view name, std::string_view value);
+
+/// `uri` without the path attributes `names`.
+[[nodiscard]] std::string without_path_attributes(std::string_view uri, std::span<const std::string_view> names);
 
 /// The URI of the twin that is made beside a key: `uri`, which is the key's, with the twin's `label` as its object
 /// and without an id, as a twin has its own.

@@ -41,7 +41,7 @@ Result<std::string> new_folder() {
 
 Result<ThrowawayPlace> ThrowawayPlace::choose(std::string_view token_uri) {
   ThrowawayPlace place;
-  if (token_uri.starts_with("tpm2:")) {
+  if (is_tpm_uri(token_uri)) {
     place.folder_ = HOLDFAST_TRY(new_folder());
     place.uri_ = with_path_attribute(token_uri, "file", place.folder_ + "/key.pem");
   } else {

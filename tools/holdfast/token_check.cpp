@@ -6,6 +6,7 @@
 #include "src/signer/key_policy.hpp"
 #include "src/verification/sha256.hpp"
 #include "tools/holdfast/key_report.hpp"
+#include "tools/holdfast/key_uri.hpp"
 
 #include <algorithm>
 #include <array>
@@ -107,7 +108,7 @@ void TokenCheck::make(const ThrowawayPlace& place, const SignalHold& hold) {
 // A check that was killed outright could not take its key back.
 void TokenCheck::look_for_remnants(hal::KeyDevice& device) {
   hal::KeyInventory* inventory = device.key_inventory();
-  if (has_looked_for_remnants_ || inventory == nullptr || token_.uri.starts_with("tpm2:")) return;
+  if (has_looked_for_remnants_ || inventory == nullptr || is_tpm_uri(token_.uri)) return;
   has_looked_for_remnants_ = true;
   std::vector<hal::KeyDescription> keys(kMostKeys);
   const auto count = inventory->list(keys);
