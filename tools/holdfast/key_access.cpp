@@ -2,6 +2,7 @@
 #include "tools/holdfast/key_access.hpp"
 
 #include "hal/registry.hpp"
+#include "tools/holdfast/commands.hpp"
 #include "tools/holdfast/key_report.hpp"
 #include "tools/holdfast/key_uri.hpp"
 #include "tools/holdfast/module_advice.hpp"
@@ -10,7 +11,14 @@ namespace holdfast::tool {
 
 hal::BootTime patience() { return hal::system_clock().boot().after(std::chrono::minutes(2)); }
 
+Result<void> refuse_module_of_a_tpm(std::string_view uri, std::string_view module_path) {
+  if (module_path.empty() || !is_tpm_uri(uri)) return {};
+  return wrong_value("--module is for a PKCS#11 token",
+                     "leave it out: a TPM is reached without a module; its URI says how, with ?tcti=…");
+}
+
 Result<hal::DevicePtr> open_device(const DeviceRequest& request, hal::DeviceAccess access) {
+  HOLDFAST_TRY(refuse_module_of_a_tpm(request.uri, request.module_path));
   hal::DeviceOptions options;
   options.uri = request.uri;
   options.access = access;

@@ -18,6 +18,9 @@ struct DeviceRequest {
   std::uint16_t sessions = 1;           ///< signatures that can be under way at once
 };
 
+/// Wrong use if a module was named for a TPM: a URI that said so could not be opened again.
+[[nodiscard]] Result<void> refuse_module_of_a_tpm(std::string_view uri, std::string_view module_path);
+
 /// Opens the device of `request`. The module belongs to this process alone.
 [[nodiscard]] Result<hal::DevicePtr> open_device(const DeviceRequest& request, hal::DeviceAccess access);
 
