@@ -6,6 +6,7 @@
 #include "tools/holdfast/answer_wait.hpp"
 #include "tools/holdfast/commands.hpp"
 #include "tools/holdfast/identity_target.hpp"
+#include "tools/holdfast/key_access.hpp"
 #include "tools/holdfast/key_rotation.hpp"
 #include "tools/holdfast/pin_relay.hpp"
 #include "tools/holdfast/rotation_report.hpp"
@@ -16,17 +17,13 @@ namespace {
 constexpr const char* kRotating = "rotating a key";
 constexpr std::int64_t kDefaultOverlap = std::int64_t{24} * 3600;
 
-Error still_kept(const RotationJournal& journal, const char* doing) {
-  return failure(Status::permission_denied, Layer::core, doing)
-      .about("the old key is kept until " + time_text(journal.old_key_until));
-}
-
 /// One run of a command on one identity's rotation, under its lock.
 class Rotation {
  public:
   [[nodiscard]] static Result<Rotation> begin(Terminal& terminal, const Arguments& arguments) {
     HOLDFAST_TRY(plausible_timestamp(hal::system_clock().wall(), "checking the clock"));
     PinRelay pin = HOLDFAST_TRY(PinRelay::create(arguments.value("pin-source")));
+    PinRelay owner_pin = HOLDFAST_TRY(PinRelay::create(arguments.value("owner-pin-source")));
     FoundIdentity found = HOLDFAST_TRY(read_identity(arguments.value("identity-file")));
     hal::FileDescriptor lock = HOLDFAST_TRY(lock_rotation(found.path));
     // Read again: another run may have switched it before the lock was ours.
@@ -34,12 +31,17 @@ class Rotation {
     const std::string journal_path = rotation_journal_path(found.path);
     std::optional<RotationJournal> journal = HOLDFAST_TRY(load_rotation_journal(journal_path));
     if (journal) HOLDFAST_TRY(check_journal_fits(*journal, found.identity, journal_path));
-    const RotationAccess access{arguments.value("module"), arguments.value("owner-pin-source")};
-    return Rotation(terminal, access, std::move(pin), std::move(found), std::move(lock), std::move(journal));
+    HOLDFAST_TRY(refuse_module_of_a_tpm(found.identity.key_uri, arguments.value("module")));
+    return Rotation(terminal, arguments.value("module"), std::move(pin), std::move(owner_pin), std::move(found),
+                    std::move(lock), std::move(journal));
   }
 
   [[nodiscard]] const std::optional<RotationJournal>& journal() const { return journal_; }
   [[nodiscard]] bool is_under_way() const { return journal_ && journal_->stage != RotationStage::switched; }
+  /// Whether the next key has to be registered yet, for which an access token is needed.
+  [[nodiscard]] bool needs_registration() const {
+    return !is_under_way() || journal_->stage < RotationStage::registered;
+  }
   [[nodiscard]] bool has_old_key() const { return journal_ && journal_->stage == RotationStage::switched; }
   [[nodiscard]] bool is_overlap_over() const {
     return has_old_key() && hal::system_clock().wall() >= journal_->old_key_until;
@@ -53,9 +55,10 @@ class Rotation {
   }
 
   [[nodiscard]] Result<void> undo() {
-    const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
+    const RotationAccess once = HOLDFAST_TRY(access());
     terminal_.hold_signals();
-    HOLDFAST_TRY(discard_next_key(*journal_, access_, pin_source));
+    HOLDFAST_TRY(discard_next_key(*journal_, once));
+    terminal_.remember_done("the new key is removed; the old one is in use as before");
     const std::int64_t unused = journal_->unanswered_registrations + (journal_->new_runtime_id ? 1 : 0);
     Report report;
     report.row("undone", "undone", "the new key is removed; the old one is in use as before", Json::boolean(true))
@@ -69,18 +72,14 @@ class Rotation {
 
   /// From wherever it stands to the switched identity file.
   [[nodiscard]] Result<void> go_on(Registrar& registrar, std::optional<std::int64_t> keep_for,
-                                   const hal::PinSource& token_source) {
-    // Before signals are held: a source may let it wait for as long as it likes.
-    hal::SecretBytes access_token;
-    if (!is_registered()) access_token = HOLDFAST_TRY(read_access_token(token_source));
+                                   const hal::SecretBytes& access_token) {
     Identity next = HOLDFAST_TRY(next_key(keep_for));
-    terminal_.remember_done(
+    remember_done(
         "the new key is in the token and not in use; the old one is in use as before. holdfast agent rotate goes on "
-        "from "
-        "here, holdfast agent rotate --undo takes it back");
+        "from here, holdfast agent rotate --undo takes it back");
     const SignalHold& hold = terminal_.hold_signals();
     HOLDFAST_TRY(hold.check(kRotating));
-    if (!is_registered()) {
+    if (needs_registration()) {
       HOLDFAST_TRY(register_next(registrar, next, access_token));
       HOLDFAST_TRY(hold.check(kRotating));
     }
@@ -88,20 +87,22 @@ class Rotation {
     HOLDFAST_TRY(try_next(registrar, next));
     HOLDFAST_TRY(hold.check(kRotating));
     HOLDFAST_TRY(store_identity(next, found_.path, true));
-    terminal_.remember_done(
-        "the identity file " + found_.path +
-        " names the new key; the old one is still in the token. holdfast agent rotate records that");
+    remember_done("the identity file " + found_.path +
+                  " names the new key; the old one is still in the token. holdfast agent rotate records that");
     found_.identity = next;
     HOLDFAST_TRY(note_switch());
-    terminal_.remember_done("the identity file " + found_.path + " names the new key");
+    remember_done("the identity file " + found_.path + " names the new key");
     return {};
   }
 
-  [[nodiscard]] Result<void> retire() {
-    const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
+  /// What `removed` says is part of what stays done from then on.
+  [[nodiscard]] Result<void> retire(std::string_view removed) {
+    const RotationAccess once = HOLDFAST_TRY(access());
     terminal_.progress("removing the old key");
     terminal_.hold_signals();
-    HOLDFAST_TRY(remove_old_key(*journal_, access_, pin_source));
+    HOLDFAST_TRY(remove_old_key(*journal_, once));
+    done_before_ = removed;
+    remember_done({});
     return forget();
   }
 
@@ -124,16 +125,27 @@ class Rotation {
   }
 
  private:
-  Rotation(Terminal& terminal, const RotationAccess& access, PinRelay pin, FoundIdentity found,
+  Rotation(Terminal& terminal, std::string_view module_path, PinRelay pin, PinRelay owner_pin, FoundIdentity found,
            hal::FileDescriptor lock, std::optional<RotationJournal> journal)
       : terminal_(terminal),
-        access_(access),
+        module_path_(module_path),
         pin_(std::move(pin)),
+        owner_pin_(std::move(owner_pin)),
         found_(std::move(found)),
         lock_(std::move(lock)),
         journal_(std::move(journal)) {}
 
-  [[nodiscard]] bool is_registered() const { return journal_ && journal_->stage >= RotationStage::registered; }
+  /// For one opening.
+  [[nodiscard]] Result<RotationAccess> access() {
+    RotationAccess once{.module_path = module_path_, .pin_source = {}, .owner_pin_source = {}};
+    once.pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
+    once.owner_pin_source = HOLDFAST_TRY(owner_pin_.next("auth value of the TPM's owner"));
+    return once;
+  }
+
+  void remember_done(std::string_view done) {
+    terminal_.remember_done(done_before_ + (done_before_.empty() || done.empty() ? "" : "; ") + std::string(done));
+  }
 
   void say_unused(std::int64_t count) {
     if (count == 0) return;
@@ -154,24 +166,24 @@ class Rotation {
     const bool is_new = !journal_;
     if (is_new) {
       journal_ = HOLDFAST_TRY(plan_rotation(found_.identity, kDefaultOverlap));
-      const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
-      journal_->nameless_before = HOLDFAST_TRY(count_nameless_keys(found_.identity, access_, pin_source));
+      const RotationAccess once = HOLDFAST_TRY(access());
+      journal_->nameless_before = HOLDFAST_TRY(count_nameless_keys(found_.identity, once));
     }
     if (keep_for) journal_->keep_for = *keep_for;
-    const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
+    const RotationAccess once = HOLDFAST_TRY(access());
     terminal_.hold_signals();
     // Before anything is made: whoever comes after knows what it was called.
     if (is_new) HOLDFAST_TRY(keep());
-    terminal_.remember_done(
+    remember_done(
         "the rotation was begun; the old key is in use as before. holdfast agent rotate goes on from here, holdfast "
         "agent rotate --undo takes it back");
     terminal_.progress("making the new key");
-    return make_next_key(*journal_, found_.identity, access_, pin_source, !is_new);
+    return make_next_key(*journal_, found_.identity, once, !is_new);
   }
 
   [[nodiscard]] Result<Identity> find_next() {
-    const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
-    Result<Identity> next = find_next_key(*journal_, found_.identity, access_, pin_source);
+    const RotationAccess once = HOLDFAST_TRY(access());
+    Result<Identity> next = find_next_key(*journal_, found_.identity, once);
     if (next || (next.status() != Status::key_not_found && next.status() != Status::key_changed)) return next;
     Error error = next.error();
     error.hint =
@@ -191,11 +203,7 @@ class Rotation {
       return register_public_key(terminal_, registrar, next.public_key, next.account.is_fedramp, access_token);
     }();
     if (!runtime) {
-      // Only what was refused, or never sent, is known not to be registered.
-      const bool is_known = runtime.status() == Status::authority_refused ||
-                            runtime.status() == Status::authority_untrusted ||
-                            runtime.status() == Status::invalid_argument || runtime.error().layer == Layer::system;
-      if (is_known) {
+      if (is_known_unregistered(runtime.error())) {
         --journal_->unanswered_registrations;
         HOLDFAST_TRY(keep());
       }
@@ -223,11 +231,13 @@ class Rotation {
   }
 
   Terminal& terminal_;
-  RotationAccess access_;
+  std::string module_path_;
   PinRelay pin_;
+  PinRelay owner_pin_;
   FoundIdentity found_;
   hal::FileDescriptor lock_;
   std::optional<RotationJournal> journal_;
+  std::string done_before_;
 };
 
 std::string options_again(const Arguments& arguments) {
@@ -250,7 +260,9 @@ Result<void> undo_rotation(Terminal& terminal, const Arguments& arguments) {
 Result<void> end_run(Terminal& terminal, const Arguments& arguments, Rotation& rotation, std::string_view what) {
   const RotationJournal about = *rotation.journal();
   const bool is_old_key_kept = about.keep_for > 0;
-  if (!is_old_key_kept) HOLDFAST_TRY(rotation.retire());
+  if (!is_old_key_kept) {
+    HOLDFAST_TRY(rotation.retire("the identity file names the new key, and the old key is removed"));
+  }
   rotation.show(what, about, is_old_key_kept);
   if (is_old_key_kept) {
     terminal.next_step("When that time has passed, and every host has opened the identity again",
@@ -276,15 +288,22 @@ Result<void> rotate_agent(Terminal& terminal, const Arguments& arguments) {
     if (!rotation.is_overlap_over()) {
       terminal.advise("the last rotation is done; wait, or end its overlap now: holdfast agent retire --now" +
                       options_again(arguments));
-      return still_kept(*rotation.journal(), "beginning a rotation");
+      return failure(Status::permission_denied, Layer::core, "beginning a rotation")
+          .about("the old key is kept until " + time_text(rotation.journal()->old_key_until));
     }
-    HOLDFAST_TRY(rotation.retire());
-    terminal.note("the key of the rotation before was removed: its time had passed");
+  }
+  // Before anything is removed and signals are held: a source may let it wait for as long as it likes.
+  hal::SecretBytes access_token;
+  if (rotation.needs_registration()) access_token = HOLDFAST_TRY(read_access_token(token_source));
+  if (rotation.has_old_key()) {
+    constexpr std::string_view kRemoved = "the key of the rotation before was removed: its time had passed";
+    HOLDFAST_TRY(rotation.retire(kRemoved));
+    terminal.note(kRemoved);
   }
   const bool is_resumed = rotation.is_under_way();
   const FoundIdentity found = HOLDFAST_TRY(read_identity(arguments.value("identity-file")));
   Registrar registrar = HOLDFAST_TRY(registrar_for(found.identity));
-  HOLDFAST_TRY(rotation.go_on(registrar, keep_for, token_source));
+  HOLDFAST_TRY(rotation.go_on(registrar, keep_for, access_token));
   return end_run(terminal, arguments, rotation, is_resumed ? "an earlier one, cut off, is finished" : "done");
 }
 
@@ -304,12 +323,17 @@ Result<void> retire_agent(Terminal& terminal, const Arguments& arguments) {
     return {};
   }
   const RotationJournal about = *rotation.journal();
-  if (!rotation.is_overlap_over() && !arguments.has("now")) {
-    return still_kept(about, "retiring the old key")
-        .with_hint("hosts may still use it; wait, or remove it all the same with --now");
-  }
-  HOLDFAST_TRY(rotation.retire());
   Report report;
+  if (!rotation.is_overlap_over() && !arguments.has("now")) {
+    const std::string until = time_text(about.old_key_until);
+    report.row("retired", "retired", "nothing yet: the old key is kept until " + until, Json::boolean(false))
+        .text("old_key_until", "", until);
+    terminal.show(report);
+    terminal.note("hosts may still use it; remove it all the same with --now");
+    return {};
+  }
+  HOLDFAST_TRY(rotation.retire("the old key is removed"));
+
   report.row("retired", "retired", about.old_key_uri, Json::boolean(true))
       .text("old_key_uri", "", about.old_key_uri)
       .text("old_agent_runtime_id", "old agent", about.old_runtime_id.view())
@@ -353,7 +377,8 @@ std::vector<Command> rotation_commands(Terminal& terminal) {
        .run = running(terminal, rotate_agent)},
       {.words = "agent retire",
        .summary = "removes the key that agent rotate replaced, once its overlap has passed",
-       .description = "Does nothing if no old key is kept, so that a timer may run it.",
+       .description = "Does nothing if no old key is kept, or its time has not passed yet, so that a timer may run "
+                      "it.",
        .positionals = {},
        .options = {{.name = "now",
                     .value_name = "",

@@ -25,8 +25,6 @@ constexpr std::size_t kIdSize = 16;
 constexpr std::string_view kFileEnd = ".pem";
 constexpr std::string_view kTwinEnd = "-twin";
 
-bool is_tpm(std::string_view uri) { return uri.starts_with("tpm2:"); }
-
 Result<std::string> random_hex(std::size_t size) {
   std::array<unsigned char, kIdSize> bytes{};
   if (getrandom(bytes.data(), size, 0) != static_cast<ssize_t>(size)) {
@@ -70,20 +68,9 @@ std::string next_name(std::string name, std::string_view mark, std::size_t large
 
 // The same URI for another key of the same token.
 std::string sibling_uri(std::string_view uri, const RotationJournal& journal) {
-  const std::size_t query_at = std::min(uri.find('?'), uri.size());
-  const std::size_t colon = uri.find(':');
-  std::string result(uri.substr(0, colon + 1));
-  std::string_view path = uri.substr(colon + 1, query_at - colon - 1);
-  while (!path.empty()) {
-    const std::string_view attribute = path.substr(0, path.find(';'));
-    path.remove_prefix(std::min(path.size(), attribute.size() + 1));
-    const std::string_view name = attribute.substr(0, attribute.find('='));
-    if (name == "object" || name == "id" || name == "file") continue;
-    if (!result.ends_with(':')) result += ';';
-    result += attribute;
-  }
-  result += uri.substr(query_at);
-  if (is_tpm(uri)) return with_path_attribute(result, "file", journal.new_name);
+  constexpr std::array<std::string_view, 3> kNames{"object", "id", "file"};
+  const std::string result = without_path_attributes(uri, kNames);
+  if (is_tpm_uri(uri)) return with_path_attribute(result, "file", journal.new_name);
   return with_path_attribute(with_path_attribute(result, "object", journal.new_name), "id", bytes_of(journal.new_id));
 }
 
@@ -98,13 +85,13 @@ struct NextSpec {
 NextSpec spec_of(const RotationJournal& journal) {
   const Scheme scheme = journal.old_public_key.scheme();
   // A TPM key is called by its file, which the URI names.
-  if (is_tpm(journal.old_key_uri)) return {scheme, {}, {}};
+  if (is_tpm_uri(journal.old_key_uri)) return {scheme, {}, {}};
   return {scheme, journal.new_name, bytes_of(journal.new_id)};
 }
 
-Result<hal::DevicePtr> open_for(std::string_view uri, const RotationAccess& access, std::string_view pin_source,
-                                hal::DeviceAccess how) {
-  return open_device({uri, access.module_path, pin_source, access.owner_pin_source}, how);
+Result<hal::DevicePtr> open_for(std::string_view uri, const RotationAccess& access) {
+  return open_device({uri, access.module_path, access.pin_source, access.owner_pin_source},
+                     hal::DeviceAccess::provision);
 }
 
 Error not_provisioned(const char* doing) {
@@ -211,7 +198,7 @@ Result<RotationJournal> plan_rotation(const Identity& identity, std::int64_t kee
   journal.old_twin_uri = identity.twin_uri;
   journal.keep_for = keep_for;
   const std::string mark = HOLDFAST_TRY(random_hex(4));
-  if (is_tpm(identity.key_uri)) {
+  if (is_tpm_uri(identity.key_uri)) {
     const auto file = HOLDFAST_TRY(path_attribute(identity.key_uri, "file"));
     const auto snapshot = identity.attributes.find(std::string(hal::attribute_name(hal::KeyAttribute::pcr_bound)));
     const bool is_bound = snapshot != identity.attributes.end() && snapshot->second;
@@ -245,7 +232,7 @@ Result<void> check_journal_fits(const RotationJournal& journal, const Identity& 
             "keys "
             "it names yourself if they are not in use");
   };
-  const bool needs_id = !is_tpm(journal.old_key_uri);
+  const bool needs_id = !is_tpm_uri(journal.old_key_uri);
   if (needs_id == journal.new_id.empty()) return refusal("does not say which key it is about");
   if (is_switched(journal, identity)) return {};
   if (journal.stage == RotationStage::switched || journal.old_public_key != identity.public_key) {
@@ -261,19 +248,17 @@ Result<void> check_journal_fits(const RotationJournal& journal, const Identity& 
   return {};
 }
 
-Result<std::int64_t> count_nameless_keys(const Identity& identity, const RotationAccess& access,
-                                         std::string_view pin_source) {
-  if (is_tpm(identity.key_uri)) return 0;
-  const hal::DevicePtr device =
-      HOLDFAST_TRY(open_for(identity.key_uri, access, pin_source, hal::DeviceAccess::provision));
+Result<std::int64_t> count_nameless_keys(const Identity& identity, const RotationAccess& access) {
+  if (is_tpm_uri(identity.key_uri)) return 0;
+  const hal::DevicePtr device = HOLDFAST_TRY(open_for(identity.key_uri, access));
   hal::KeyRemnants* remnants = device->key_remnants();
   return remnants == nullptr ? 0 : static_cast<std::int64_t>(HOLDFAST_TRY(remnants->count_nameless()));
 }
 
 Result<Identity> make_next_key(const RotationJournal& journal, const Identity& identity, const RotationAccess& access,
-                               std::string_view pin_source, bool is_resumed) {
+                               bool is_resumed) {
   const std::string uri = sibling_uri(journal.old_key_uri, journal);
-  const hal::DevicePtr device = HOLDFAST_TRY(open_for(uri, access, pin_source, hal::DeviceAccess::provision));
+  const hal::DevicePtr device = HOLDFAST_TRY(open_for(uri, access));
   const NextSpec spec = spec_of(journal);
   if (is_resumed) HOLDFAST_TRY(remove_half_made(*device, journal));
   if (!journal.new_twin_id.empty()) return make_with_twin(*device, journal, identity, access);
@@ -283,10 +268,10 @@ Result<Identity> make_next_key(const RotationJournal& journal, const Identity& i
   return describe_next(made.description, "", identity, access);
 }
 
-Result<Identity> find_next_key(const RotationJournal& journal, const Identity& identity, const RotationAccess& access,
-                               std::string_view pin_source) {
+Result<Identity> find_next_key(const RotationJournal& journal, const Identity& identity,
+                               const RotationAccess& access) {
   const std::string uri = sibling_uri(journal.old_key_uri, journal);
-  const hal::DevicePtr device = HOLDFAST_TRY(open_for(uri, access, pin_source, hal::DeviceAccess::provision));
+  const hal::DevicePtr device = HOLDFAST_TRY(open_for(uri, access));
   const hal::KeyHandle key = HOLDFAST_TRY(device->find_key({journal.new_public_key}, patience()));
   const hal::KeyDescription description = HOLDFAST_TRY(device->describe(key));
   if (journal.new_twin_id.empty()) return describe_next(description, "", identity, access);
@@ -297,22 +282,19 @@ Result<Identity> find_next_key(const RotationJournal& journal, const Identity& i
   return describe_next(description, described.uri.view(), identity, access);
 }
 
-Result<void> discard_next_key(const RotationJournal& journal, const RotationAccess& access,
-                              std::string_view pin_source) {
+Result<void> discard_next_key(const RotationJournal& journal, const RotationAccess& access) {
   const std::string uri = sibling_uri(journal.old_key_uri, journal);
-  const hal::DevicePtr device = HOLDFAST_TRY(open_for(uri, access, pin_source, hal::DeviceAccess::provision));
+  const hal::DevicePtr device = HOLDFAST_TRY(open_for(uri, access));
   const NextSpec spec = spec_of(journal);
   if (journal.stage == RotationStage::making) return remove_half_made(*device, journal);
   HOLDFAST_TRY(remove_key(*device, {journal.new_public_key}, spec.view()));
   return journal.new_twin_id.empty() ? Result<void>() : remove_twin(*device, next_twin_uri(journal));
 }
 
-Result<void> remove_old_key(const RotationJournal& journal, const RotationAccess& access,
-                            std::string_view pin_source) {
-  const hal::DevicePtr device =
-      HOLDFAST_TRY(open_for(journal.old_key_uri, access, pin_source, hal::DeviceAccess::provision));
+Result<void> remove_old_key(const RotationJournal& journal, const RotationAccess& access) {
+  const hal::DevicePtr device = HOLDFAST_TRY(open_for(journal.old_key_uri, access));
   NextSpec spec{journal.old_public_key.scheme(), {}, {}};
-  if (!is_tpm(journal.old_key_uri)) {
+  if (!is_tpm_uri(journal.old_key_uri)) {
     spec.label = HOLDFAST_TRY(path_attribute(journal.old_key_uri, "object")).value_or("");
     spec.id = HOLDFAST_TRY(path_attribute(journal.old_key_uri, "id")).value_or("");
   }

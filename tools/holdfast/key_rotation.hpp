@@ -11,10 +11,11 @@
 
 namespace holdfast::tool {
 
-/// How the keys of a rotation are reached; the texts outlive it. The PIN sources are asked for each opening.
+/// How the keys of a rotation are reached, once: sources that can be read only once are named anew for each opening.
 struct RotationAccess {
-  std::string_view module_path;
-  std::string_view owner_pin_source;
+  std::string module_path;
+  std::string pin_source;
+  std::string owner_pin_source;
 };
 
 /// Makes up the name and the ids of the key that shall follow `identity`'s, on the same token; nothing is done yet.
@@ -29,27 +30,23 @@ struct RotationAccess {
 [[nodiscard]] bool is_switched(const RotationJournal& journal, const Identity& identity);
 
 /// What `RotationJournal::nameless_before` is to say, asked of the token.
-[[nodiscard]] Result<std::int64_t> count_nameless_keys(const Identity& identity, const RotationAccess& access,
-                                                       std::string_view pin_source);
+[[nodiscard]] Result<std::int64_t> count_nameless_keys(const Identity& identity, const RotationAccess& access);
 
 /// Makes the key that `journal` names, and describes it as an identity that has no runtime id of its own yet: what
 /// the journal and the token do not say is `identity`'s. `is_resumed`: an earlier run may have begun to; what it left
 /// is removed first.
 [[nodiscard]] Result<Identity> make_next_key(const RotationJournal& journal, const Identity& identity,
-                                             const RotationAccess& access, std::string_view pin_source,
-                                             bool is_resumed);
+                                             const RotationAccess& access, bool is_resumed);
 /// The same for one that was made before; `key_not_found` or `key_changed` if it is not there any more.
 [[nodiscard]] Result<Identity> find_next_key(const RotationJournal& journal, const Identity& identity,
-                                             const RotationAccess& access, std::string_view pin_source);
+                                             const RotationAccess& access);
 
 /// Removes the new key and its twin, or as much of them as there is.
-[[nodiscard]] Result<void> discard_next_key(const RotationJournal& journal, const RotationAccess& access,
-                                            std::string_view pin_source);
+[[nodiscard]] Result<void> discard_next_key(const RotationJournal& journal, const RotationAccess& access);
 
 /// Removes the old key and its twin, or as much of them as there is; another key under its name is `key_changed`, and
 /// stays.
-[[nodiscard]] Result<void> remove_old_key(const RotationJournal& journal, const RotationAccess& access,
-                                          std::string_view pin_source);
+[[nodiscard]] Result<void> remove_old_key(const RotationJournal& journal, const RotationAccess& access);
 
 /// Reads a duration: a number and `s`, `m`, `h` or `d`; at most `kMaxOverlap`. In seconds.
 [[nodiscard]] Result<std::int64_t> parse_duration(std::string_view text);
