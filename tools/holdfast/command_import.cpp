@@ -246,12 +246,13 @@ Result<void> import_identity(Terminal& terminal, const Arguments& arguments) {
   const hal::KeySpec spec{scheme, request.label, std::as_bytes(std::span(request.id))};
   KeyImport import = HOLDFAST_TRY(KeyImport::run(*device, spec, software.key, request.twin));
   software.key.private_key = hal::SecretBytes();
-  if (const Result<void> calm = hold.check("importing a key"); !calm) {
-    terminal.remember_done(import.take_back()
-                               ? "the key was taken back from the token, and nothing was written"
-                               : "an unproven key is in the token: remove it with holdfast key delete");
-    return calm;
-  }
+  const auto give_up = [&](const Error& error) {
+    terminal.remember_done(
+        import.take_back() ? "the key was taken back from the token, and no identity was written"
+                           : "the key is in the token and no identity names it: remove it with holdfast key delete");
+    return error;
+  };
+  if (const Result<void> calm = hold.check("importing a key"); !calm) return give_up(calm.error());
   const auto lasting = [&](std::string_view described) {
     const std::string uri = uri_with_module(described, device_request);
     return pin.is_lasting() ? with_query_attribute(uri, "pin-source", arguments.value("pin-source")) : uri;
@@ -259,7 +260,7 @@ Result<void> import_identity(Terminal& terminal, const Arguments& arguments) {
   identity.key_uri = lasting(import.key().description.uri.view());
   if (import.twin()) identity.twin_uri = lasting(import.twin()->description.uri.view());
   identity.attributes = attribute_snapshot(import.key().description.attributes);
-  HOLDFAST_TRY(store_identity(identity, target.path, false));
+  if (const auto stored = store_identity(identity, target.path, false); !stored) return give_up(stored.error());
   import.keep();
   terminal.remember_done("the key is in the token and the identity file " + target.path + " is written");
   HOLDFAST_TRY(hold.check("importing a key"));
