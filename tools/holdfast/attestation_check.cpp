@@ -73,9 +73,10 @@ Result<void> make_challenge(const Arguments& arguments, const Evidence& evidence
   constexpr int kIndent = 2;
   const ExpectedAnswer expected{name, sha256(secret), key->issuer};
   hal::wipe(secret);
-  HOLDFAST_TRY(write_whole_file(arguments.value("expect-out"), expected_answer_json(expected).dump(kIndent) + "\n",
+  // The challenge first: if the second cannot be written, the answer to an earlier challenge can still be judged.
+  HOLDFAST_TRY(write_whole_file(arguments.value("challenge-out"), challenge_json(credential).dump(kIndent) + "\n",
                                 Overwriting::allowed));
-  return write_whole_file(arguments.value("challenge-out"), challenge_json(credential).dump(kIndent) + "\n",
+  return write_whole_file(arguments.value("expect-out"), expected_answer_json(expected).dump(kIndent) + "\n",
                           Overwriting::allowed);
 }
 

@@ -80,7 +80,7 @@ Result<void> refuse_other_key(const IdentityTarget& target, const Candidate& can
 
 // Of a TPM key: the root that was pinned when it was made (`srk-name=`), which its URI carries.
 std::string pinned_storage_root(std::string_view key_uri) {
-  if (!key_uri.starts_with("tpm2:")) return {};
+  if (!is_tpm_uri(key_uri)) return {};
   const auto name = path_attribute(key_uri, "srk-name");
   return name && *name ? **name : std::string();
 }
@@ -153,15 +153,23 @@ Result<void> prove_that_it_signs(const Candidate& candidate, const Arguments& ar
   return {};
 }
 
+// Of the last attempt; those before it seldom fared better.
+bool has_reached_nobody(const Error& error) {
+  return error.native_name != nullptr && std::string_view(error.native_name).starts_with("CURLE_COULDNT_");
+}
+
 Result<RuntimeId> ask_for_runtime_id(Terminal& terminal, Registrar& registrar, const Candidate& candidate,
                                      bool is_fedramp, const hal::SecretBytes& access_token) {
-  terminal.remember_done(
-      "the public key was sent, and no answer was waited for: the authority may have registered an agent of it, "
-      "whose "
-      "id nobody knows");
+  constexpr std::string_view kNobodyKnows = "the authority may have registered an agent of it, whose id nobody knows";
+  terminal.remember_done("the public key was sent, and no answer was waited for: " + std::string(kNobodyKnows));
   const AnswerWait wait(terminal, kRegistering);
   terminal.remember_done({});
-  return register_public_key(terminal, registrar, candidate.public_key, is_fedramp, access_token);
+  Result<RuntimeId> runtime =
+      register_public_key(terminal, registrar, candidate.public_key, is_fedramp, access_token);
+  if (!runtime && !is_known_unregistered(runtime.error()) && !has_reached_nobody(runtime.error())) {
+    terminal.remember_done("the public key may have been sent: " + std::string(kNobodyKnows));
+  }
+  return runtime;
 }
 
 Result<void> register_agent(Terminal& terminal, const Arguments& arguments) {

@@ -110,20 +110,24 @@ Result<void> attest_key(Terminal& terminal, const Arguments& arguments) {
   const CheckedAttestation checked =
       HOLDFAST_TRY(check_attestation(evidence.attestation(), {*key.description.public_key, asked}));
   const std::string name = to_hex(checked.attestation_key);
+  const bool is_for_a_file = arguments.has("out");
+  if (is_for_a_file) {
+    HOLDFAST_TRY(hand_over(terminal, arguments, evidence_json(evidence)));
+    terminal.remember_done("the evidence is in " + std::string(arguments.value("out")));
+  }
+  // After the other file, as it is refused where one stands: the same command can then be given again.
   if (arguments.has("ak-out")) {
     HOLDFAST_TRY(write_whole_file(arguments.value("ak-out"), name + "\n", Overwriting::refused));
   }
-  HOLDFAST_TRY(hand_over(terminal, arguments, evidence_json(evidence)));
-  if (arguments.has("out")) {
-    Report report;
-    report.text("format", "format", evidence.format)
-        .text("public_key", "public key", evidence.public_key)
-        .text("key_name", "key name", to_hex(checked.key))
-        .text("attestation_key_name", "attested by", name)
-        .row("endorsement_certificates", "certificates", std::to_string(evidence.endorsement_certificates.size()),
-             Json::integer(static_cast<std::int64_t>(evidence.endorsement_certificates.size())));
-    terminal.show(report);
-  }
+  if (!is_for_a_file) return hand_over(terminal, arguments, evidence_json(evidence));
+  Report report;
+  report.text("format", "format", evidence.format)
+      .text("public_key", "public key", evidence.public_key)
+      .text("key_name", "key name", to_hex(checked.key))
+      .text("attestation_key_name", "attested by", name)
+      .row("endorsement_certificates", "certificates", std::to_string(evidence.endorsement_certificates.size()),
+           Json::integer(static_cast<std::int64_t>(evidence.endorsement_certificates.size())));
+  terminal.show(report);
   return {};
 }
 

@@ -28,7 +28,7 @@ Result<std::string> uri_with_options(const Arguments& arguments) {
   };
   constexpr Row kRows[] = {{"persist", "handle", "file"}, {"pcr", "pcr", ""}};
   std::string uri(arguments.value("URI"));
-  const bool is_tpm = uri.starts_with("tpm2:");
+  const bool is_tpm = is_tpm_uri(uri);
   for (const std::string_view option : {"persist", "pcr", "owner-pin-source"}) {
     if (is_tpm || !arguments.has(option)) continue;
     return wrong_value("--" + std::string(option) + " is for TPM keys", "leave it out, or name a key tpm2:…");
@@ -196,9 +196,9 @@ Result<void> generate_key(Terminal& terminal, const Arguments& arguments) {
     terminal.remember_done(take_back(*device, made) ? kTakenBack : kLeftBehind);
     return calm;
   }
-  terminal.remember_done("the key " + wanted.label + " was made; see it with: holdfast key show");
-
   const std::string uri = uri_with_module(made.description.uri.view(), request);
+  terminal.remember_done("the key " + wanted.name + " was made; see it with: holdfast key show " + shell_quoted(uri));
+
   Report report = key_report(made.description);
   report.text("key_uri", "", uri)
       .text("token", "token", token.label.view())
