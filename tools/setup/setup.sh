@@ -135,6 +135,14 @@ stop_stage() {
 trap 'stop_stage; exit 130' INT
 trap 'stop_stage; exit 143' TERM HUP
 
+# Cuts TEXT to one line of the terminal: one that wraps leaves rows behind when it is written over.
+one_line() {
+  size=$(stty size </dev/tty 2>/dev/null) || size=''
+  columns=${size#* }
+  [ "${columns:-0}" -gt 1 ] || columns=80
+  printf '%.*s' "$((columns - 1))" "$1"
+}
+
 # The step that a build or a test run shows in its log: "[12/340]", "12/340 Test".
 counter_of() { tail -c 400 "$1" 2>/dev/null | tr '\r' '\n' | grep -oE '\[?[0-9]+/[0-9]+\]?' | tail -n 1 | tr -d '[]'; }
 
@@ -148,7 +156,7 @@ stage() {
   stage_pid=$!
   # On a terminal a person sees that it works, and how far it is; the line is written over when it is done.
   while [ -t 1 ] && kill -0 "$stage_pid" 2>/dev/null; do
-    printf '\033[K      %s: under way %s, see %s\r' "$stage_name" "$(counter_of "$log_folder/$stage_name.log")" "$log_folder/$stage_name.log"
+    printf '\033[K%s\r' "$(one_line "      $stage_name: under way $(counter_of "$log_folder/$stage_name.log"), see ${log_folder#"$PWD"/}/$stage_name.log")"
     sleep 1
   done
   stage_result=0
