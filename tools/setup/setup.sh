@@ -36,12 +36,19 @@ fail_use() {
   (fail "$@") || exit 2
 }
 
-# one_at_a_time FOLDER: makes it; nobody else runs a script in it until this one ends.
+# one_at_a_time FOLDER: makes it; nobody else runs a script in it until this one ends. A script takes the folder that it
+# builds in; ./test and tests/secrets/run, which share build/release, take build.
 one_at_a_time() {
   { mkdir -p "$1" && true >>"$1/lock"; } 2>/dev/null ||
     fail "cannot write $1" "another user may have made it: remove it, or work in a checkout of your own"
   exec 9>>"$1/lock"
   flock -n 9 || fail "another run is under way in $1" "wait for its end, or work in another checkout"
+}
+
+# begin_log NAME: the log of a step, empty. Another user's would be shown as this run's.
+begin_log() {
+  { true >"$log_folder/$1.log"; } 2>/dev/null ||
+    fail "cannot write $log_folder/$1.log" "another user may have made it: remove it, or work in a checkout of your own"
 }
 
 # require_debian VERSION…: refuses, by name, a system that a script was not made for. What builds and runs is for 12 and 13
@@ -84,6 +91,7 @@ apt_settings() { apt-config dump | grep -E '^Acquire::(https?|Check-[A-Za-z-]+|R
 # some of its locks, and for others not.
 run_apt() {
   waits=0
+  begin_log packages
   until $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >"$log_folder/packages.log" 2>&1; do
     if grep -q '^E: Could not get lock' "$log_folder/packages.log" && [ "$waits" -lt 120 ]; then
       [ "$waits" -gt 0 ] || say "Waiting for another installation of packages to end, ten minutes at most"
@@ -151,8 +159,10 @@ stage() {
   stage_name=$1
   shift
   stage_start=$(date +%s)
-  # A session of its own, which can be ended whole; what a shell makes its background jobs ignore is taken back.
-  setsid env --default-signal "$@" >"$log_folder/$stage_name.log" 2>&1 </dev/null &
+  begin_log "$stage_name"
+  # A session of its own, which can be ended whole; what a shell makes its background jobs ignore is taken back. The lock of
+  # one_at_a_time stays here: a daemon that a test leaves behind would hold it.
+  setsid env --default-signal "$@" >"$log_folder/$stage_name.log" 2>&1 </dev/null 9>&- &
   stage_pid=$!
   # On a terminal a person sees that it works, and how far it is; the line is written over when it is done.
   while [ -t 1 ] && kill -0 "$stage_pid" 2>/dev/null; do
