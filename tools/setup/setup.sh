@@ -45,6 +45,19 @@ one_at_a_time() {
   flock -n 9 || fail "another run is under way in $1" "wait for its end, or work in another checkout"
 }
 
+# usage SCRIPT ARGUMENTS: how it is called, and what its head says of it, for --help.
+usage() {
+  say "usage: $1 $2"
+  sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$1"
+}
+
+# is_count WORD: a number from 1 on.
+is_count() {
+  case $1 in
+    '' | *[!0-9]* | 0*) return 1 ;;
+  esac
+}
+
 # begin_log NAME: the log of a step, empty. Another user's would be shown as this run's.
 begin_log() {
   { true >"$log_folder/$1.log"; } 2>/dev/null ||
