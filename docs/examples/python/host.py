@@ -46,9 +46,10 @@ class Headers(Sized):
 
 
 class HoldfastError(Exception):
-    def __init__(self, status, error):
+    def __init__(self, status, error, exit_code):
         super().__init__(error.message.decode())
         self.status = status
+        self.exit_code = exit_code
         self.hint = error.hint.decode()
 
 
@@ -81,7 +82,7 @@ class Session:
         error = Error()
         status = getattr(self._library, name)(*arguments, byref(error))
         if status != 0:
-            raise HoldfastError(status, error)
+            raise HoldfastError(status, error, self._library.holdfast_status_exit_code(status))
 
 
 def get(url, headers, tls):
@@ -111,7 +112,7 @@ def main():
             session.close()
     except HoldfastError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
-        return 1
+        return error.exit_code  # a supervisor goes by it: docs/operating.md
     return 0
 
 
