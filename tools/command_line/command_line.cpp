@@ -222,16 +222,25 @@ class Reader {
         if (equals != std::string::npos) wrong("--" + std::string(option->name) + " takes no value", hint());
         continue;
       }
-      const bool has_own_value = equals != std::string::npos && equals + 1 < argument.size();
-      if (has_own_value) continue;
-      const bool has_next =
-          equals == std::string::npos && next_ + 1 < given_.size() && !given_[next_ + 1].starts_with("--");
+      if (equals != std::string::npos) {
+        if (equals + 1 == argument.size()) empty_value(*option);
+        continue;
+      }
+      const bool has_next = next_ + 1 < given_.size() && !given_[next_ + 1].starts_with("--");
       if (!has_next) {
         wrong("--" + std::string(option->name) + " needs a value: " + std::string(option->value_name), hint());
         continue;
       }
       rest_.push_back(given_[++next_]);
+      if (rest_.back().empty()) empty_value(*option);
     }
+  }
+
+  // Never taken for an option that was left out, whose default is another file, key or trust than the one meant.
+  void empty_value(const Option& option) {
+    wrong("--" + std::string(option.name) + " needs a value: " + std::string(option.value_name) +
+              "; it was given the empty text",
+          "a variable in its place may be unset; " + hint());
   }
 
   void unknown_option(std::string_view argument) {

@@ -59,7 +59,7 @@ class Arguments {
   [[nodiscard]] bool has(std::string_view name) const noexcept;
   /// The one value; empty if it was not given.
   [[nodiscard]] std::string_view value(std::string_view name) const noexcept;
-  /// The value if the option was given: an option given as the empty text is told from one that is absent.
+  /// The value if the option was given. Of an option, it is never the empty text.
   [[nodiscard]] std::optional<std::string_view> given(std::string_view name) const noexcept;
   /// Every value of a repeated option, or word of a positional that takes the rest, in order.
   [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const;

@@ -80,12 +80,17 @@ TEST(CommandLine, KeepsRepeatedValuesInOrder) {
   EXPECT_THAT(request.arguments.values("tag"), ElementsAre("one", "two"));
 }
 
-TEST(CommandLine, TakesAnEmptyValueAsAValue) {
-  const Request request = read({"key", "make", "u", "--label", ""});
+TEST(CommandLine, TellsAGivenOptionFromAnAbsentOne) {
+  const Request request = read({"key", "make", "u", "--label", "x"});
   ASSERT_EQ(request.kind, Request::Kind::run) << request.error;
-  EXPECT_TRUE(request.arguments.has("label"));
-  EXPECT_EQ(request.arguments.given("label"), "");
+  EXPECT_EQ(request.arguments.given("label"), "x");
   EXPECT_EQ(request.arguments.given("pin-source"), std::nullopt);
+}
+
+TEST(CommandLine, TakesAnEmptyPositional) {
+  const Request request = read({"key", "list", ""});
+  ASSERT_EQ(request.kind, Request::Kind::run) << request.error;
+  EXPECT_TRUE(request.arguments.has("URI"));
 }
 
 TEST(CommandLine, TakesAPositionalThatLooksLikeAnOptionAfterTwoDashes) {
@@ -130,9 +135,15 @@ INSTANTIATE_TEST_SUITE_P(
                 "--pin-source"},
         Mistake{{"key", "make", "u", "-p1234"}, "unknown option of 'anchor key make': -p", "anchor key make --help"},
         Mistake{{"key", "make", "u", "--label"}, "--label needs a value: NAME", "--help"},
-        Mistake{{"key", "make", "u", "--label="}, "--label needs a value: NAME", "--help"},
+        Mistake{{"key", "make", "u", "--label="},
+                "--label needs a value: NAME; it was given the empty text",
+                "a variable"},
+        Mistake{{"key", "make", "u", "--label", ""},
+                "--label needs a value: NAME; it was given the empty text",
+                "a variable"},
+        Mistake{{"key", "make", "u", "--label", "x", "--tag", ""}, "--tag needs a value", "a variable"},
         Mistake{{"key", "make", "u", "--label", "--force"}, "--label needs a value", "--help"},
-        Mistake{{"key", "make", "u", "--label=", "1234"}, "--label needs a value", "--help"},
+        Mistake{{"key", "make", "u", "--label=", "1234"}, "--label needs a value", "a variable"},
         Mistake{{"key", "make", "u", "--label", "x", "--label", "1234"}, "--label was given 2 times", "once"},
         Mistake{{"key", "make", "u", "--label", "x", "--force=1234"}, "--force takes no value", "--help"},
         Mistake{{"key", "make", "u", "--label", "x", "--json=1234"}, "--json takes no value", "--help"},
