@@ -9,6 +9,20 @@ namespace {
 
 constexpr std::string_view kSources = "file: fd: credential: env: prompt";
 
+// Folders get a slash and no blank, and names are quoted as they need it.
+constexpr const char* kBashFiles = "compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$word\")";
+
+// bash ends a word at ':' and '=' as well, so that `--pin-source=file:/PATH` is five of them: before is the option,
+// kind what stands before the colon, and word what is to be completed.
+constexpr const char* kBashWords = R"(  local word=${COMP_WORDS[COMP_CWORD]} at=$COMP_CWORD before kind='' words='' i
+  COMPREPLY=()
+  if [[ $word == [:=] ]]; then word=''; else at=$((at - 1)); fi
+  if [[ ${COMP_WORDS[at]} == : ]]; then kind=${COMP_WORDS[at-1]}; at=$((at - 2)); fi
+  if [[ ${COMP_WORDS[at]} == = ]]; then at=$((at - 1)); fi
+  before=${COMP_WORDS[at]}
+  case $before in
+)";
+
 // A word of a shell: within single quotes, each of its own left and entered again.
 std::string quoted(std::string_view text) {
   std::string out = "'";
@@ -98,10 +112,7 @@ std::string summary_of(const Program& program, std::string_view words) {
 
 std::string bash_completion(const Program& program) {
   const std::string name = function_name(program);
-  std::string out = "# bash completion for " + std::string(program.name) + "\n" + name + "() {\n" +
-                    "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words='' i\n"
-                    "  COMPREPLY=()\n"
-                    "  case $before in\n";
+  std::string out = "# bash completion for " + std::string(program.name) + "\n" + name + "() {\n" + kBashWords;
   std::string files;
   std::string sources;
   std::string others;
@@ -117,9 +128,13 @@ std::string bash_completion(const Program& program) {
       }
     }
   }
-  if (!files.empty()) out += "    " + files + ") COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n";
+  if (!files.empty()) out += "    " + files + ") " + kBashFiles + "; return ;;\n";
   if (!sources.empty()) {
-    out += "    " + sources + ") COMPREPLY=($(compgen -W '" + std::string(kSources) + "' -- \"$word\")); return ;;\n";
+    out += "    " + sources + ")\n      if [[ $kind == file ]]; then\n        " + kBashFiles +
+           "\n      elif [[ -z $kind ]]; then\n        COMPREPLY=($(compgen -W '" + std::string(kSources) +
+           "' -- \"$word\"))\n"
+           "        if [[ ${COMPREPLY[0]-} == *: ]]; then compopt -o nospace; fi\n"
+           "      fi\n      return ;;\n";
   }
   if (!others.empty()) out += "    " + others + ") return ;;\n";
   out +=
@@ -136,7 +151,7 @@ std::string bash_completion(const Program& program) {
     if (command.takes_rest()) {  // then that program's own completion is asked, or what is like it
       out += "    " + quoted(command.words) + ") COMPREPLY=($(compgen -W " + names +
              " -- \"$word\"; [[ $word == -* ]] || compgen -c -- \"$word\")) ;;\n";
-      out += "    " + quoted(std::string(command.words) + " ") + "*) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n";
+      out += "    " + quoted(std::string(command.words) + " ") + "*) " + kBashFiles + " ;;\n";
       continue;
     }
     const std::string pattern =
@@ -155,8 +170,23 @@ std::string bash_completion(const Program& program) {
 
 namespace {
 
+std::string zsh_sources_name(const Program& program) { return function_name(program) + "_sources"; }
+
+// What names a kind of source goes on behind its colon; behind that of a file there is a path.
+std::string zsh_sources(const Program& program) {
+  const auto is_source = [](const Option& option) { return kind_of(option.value_name) == Kind::source; };
+  const bool is_needed = std::ranges::any_of(
+      program.commands, [&](const Command& command) { return std::ranges::any_of(command.options, is_source); });
+  if (!is_needed) return {};
+  std::string names(kSources);
+  const std::size_t whole = names.rfind(' ');
+  return zsh_sources_name(program) +
+         "() {\n  if compset -P 'file:'; then\n    _files\n  else\n    compadd -S '' -- " + names.substr(0, whole) +
+         "\n    compadd -- " + names.substr(whole + 1) + "\n  fi\n}\n";
+}
+
 // One option for zsh's _arguments: '--name[help]:VALUE:action'.
-std::string zsh_option(const Option& option) {
+std::string zsh_option(const Option& option, const std::string& sources_function) {
   std::string help;
   for (const char c : option.help) {
     if (c == '[' || c == ']' || c == ':' || c == '\\') help += '\\';
@@ -167,17 +197,15 @@ std::string zsh_option(const Option& option) {
   if (option.kind == OptionKind::flag) return quoted(text);
   text += ":" + std::string(option.value_name) + ":";
   if (kind_of(option.value_name) == Kind::file) text += "_files";
-  if (kind_of(option.value_name) == Kind::source) {
-    std::string sources(kSources);
-    for (std::size_t at = 0; (at = sources.find(':', at)) != std::string::npos; at += 2) sources.insert(at, "\\");
-    text += "(" + sources + ")";
-  }
+  if (kind_of(option.value_name) == Kind::source) text += sources_function;
   return quoted(text);
 }
 
 std::string zsh_arguments(const Program& program, const Command& command) {
   std::string out = command.takes_rest() ? "_arguments -S" : "_arguments";
-  for (const Option& option : options_of(program, command)) out += " \\\n        " + zsh_option(option);
+  for (const Option& option : options_of(program, command)) {
+    out += " \\\n        " + zsh_option(option, zsh_sources_name(program));
+  }
   for (const Positional& positional : command.positionals) {
     const std::string name(positional.name);
     if (positional.takes_rest) {
@@ -194,7 +222,7 @@ std::string zsh_arguments(const Program& program, const Command& command) {
 
 std::string zsh_completion(const Program& program) {
   const std::string name = function_name(program);
-  std::string out = "#compdef " + std::string(program.name) + "\n" + name + "() {\n";
+  std::string out = "#compdef " + std::string(program.name) + "\n" + zsh_sources(program) + name + "() {\n";
   if (is_single(program)) {
     return out + "  " + zsh_arguments(program, program.commands.front()) + "\n}\n" + name + " \"$@\"\n";
   }
