@@ -338,9 +338,7 @@ std::vector<Command> key_commands(Terminal& terminal) {
                         "ecdsa-sha2-nistp256 verifies es256"},
                    kPinSourceOption,
                    kModuleOption,
-                   {.name = "profile",
-                    .value_name = "PROFILE",
-                    .help = "what the key must be: strict (made on the token), or imported; default: strict"},
+                   kProfileOption,
                    {.name = "persist",
                     .value_name = "HANDLE",
                     .help = "TPM: keep the key in the TPM under this handle (0x81000010), not in a file; the same as "

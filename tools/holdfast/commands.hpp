@@ -77,6 +77,12 @@ inline constexpr Option kNewIdentityFileOption{
 inline constexpr Option kCaFileOption{.name = "ca-file",
                                       .value_name = "PATH",
                                       .help = "PEM certificates that vouch for the authority; default: the system's"};
+inline constexpr Option kProfileOption{.name = "profile",
+                                       .value_name = "PROFILE",
+                                       .help =
+                                           "what the key must be: strict (made on the token), imported (brought in), "
+                                           "or shared (TPM: by another tool, may "
+                                           "also decrypt); default: strict"};
 inline constexpr Option kNoProbeOption{
     .name = "no-probe",
     .value_name = "",
