@@ -84,6 +84,9 @@ Result<void> answer_challenge(Terminal& terminal, const Arguments& arguments) {
     return wrong_value("--answer-challenge stands alone, with --out at most",
                        "make evidence and answer a challenge in two commands");
   }
+  if (arguments.has("pin-source")) {
+    return wrong_value("--answer-challenge uses no key, and needs no --pin-source", "leave it out");
+  }
   const Credential challenge = HOLDFAST_TRY(read_challenge(arguments.value("answer-challenge")));
   const hal::DevicePtr device = HOLDFAST_TRY(open_device(request_of(arguments), hal::DeviceAccess::browse));
   hal::Endorsement* endorsement = device->endorsement();

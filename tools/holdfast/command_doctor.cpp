@@ -334,6 +334,10 @@ class Examination {
 };
 
 int examine(Terminal& terminal, const Arguments& arguments) {
+  if (arguments.has("offline") && (arguments.has("authority") || arguments.has("ca-file"))) {
+    return terminal.fail(wrong_value("--offline asks no authority: --authority and --ca-file are of no use to it",
+                                     "leave them out, or --offline"));
+  }
   if (arguments.has("profile")) {
     const auto profile = parse_profile(arguments.value("profile"));
     if (!profile) return terminal.fail(profile.error());

@@ -51,6 +51,9 @@ Result<void> refuse_contradictions(const Arguments& arguments) {
   if (both("no-twin", "with-twin")) {
     return wrong_value("--no-twin and --with-twin exclude each other", "give one of them, or neither");
   }
+  if (arguments.has("yes") && !arguments.has("shred")) {
+    return wrong_value("--yes answers what --shred asks, and nothing else is asked", "leave it out, or add --shred");
+  }
   return {};
 }
 
@@ -313,7 +316,7 @@ std::vector<Option> import_options() {
        .value_name = "",
        .help = "overwrite and remove the source file after the proof, asking first",
        .kind = OptionKind::flag},
-      {.name = "yes", .value_name = "", .help = "do not ask", .kind = OptionKind::flag},
+      {.name = "yes", .value_name = "", .help = "with --shred: do not ask", .kind = OptionKind::flag},
       kNoProbeOption,
   };
 }

@@ -6,6 +6,7 @@
 #include "tools/holdfast/key_import.hpp"
 #include "tools/holdfast/key_report.hpp"
 #include "tools/holdfast/key_uri.hpp"
+#include "tools/holdfast/option_values.hpp"
 
 #include <span>
 
@@ -282,6 +283,7 @@ Result<void> show_key(Terminal& terminal, const Arguments& arguments) {
 
 Result<void> delete_key(Terminal& terminal, const Arguments& arguments) {
   HOLDFAST_TRY(refuse_nameless_key(arguments.value("URI")));
+  HOLDFAST_TRY(refuse_owner_pin_source(arguments, arguments.value("URI"), "leave it out, or name a key tpm2:…"));
   if (!arguments.has("yes")) HOLDFAST_TRY(terminal.require_person());
   const OpenKey key = HOLDFAST_TRY(open_any_key(request_of(arguments), hal::DeviceAccess::provision));
   hal::KeyInventory* inventory = key.device->key_inventory();

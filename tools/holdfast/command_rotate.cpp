@@ -8,6 +8,7 @@
 #include "tools/holdfast/identity_target.hpp"
 #include "tools/holdfast/key_access.hpp"
 #include "tools/holdfast/key_rotation.hpp"
+#include "tools/holdfast/option_values.hpp"
 #include "tools/holdfast/pin_relay.hpp"
 #include "tools/holdfast/rotation_report.hpp"
 
@@ -25,6 +26,8 @@ class Rotation {
     PinRelay pin = HOLDFAST_TRY(PinRelay::create(arguments.value("pin-source")));
     PinRelay owner_pin = HOLDFAST_TRY(PinRelay::create(arguments.value("owner-pin-source")));
     FoundIdentity found = HOLDFAST_TRY(read_identity(arguments.value("identity-file")));
+    HOLDFAST_TRY(refuse_owner_pin_source(arguments, found.identity.key_uri,
+                                         "leave it out: the identity's key is in a PKCS#11 token"));
     hal::FileDescriptor lock = HOLDFAST_TRY(lock_rotation(found.path));
     // Read again: another run may have switched it before the lock was ours.
     found.identity = HOLDFAST_TRY(load_identity(found.path));
@@ -249,6 +252,10 @@ std::string options_again(const Arguments& arguments) {
 }
 
 Result<void> undo_rotation(Terminal& terminal, const Arguments& arguments) {
+  if (arguments.has("keep-for") || arguments.has("access-token-source")) {
+    return wrong_value("--undo goes on with nothing: --keep-for and --access-token-source are of no use to it",
+                       "leave them out, or --undo to go on with the rotation");
+  }
   Rotation rotation = HOLDFAST_TRY(Rotation::begin(terminal, arguments));
   (void)HOLDFAST_TRY(rotation.finish_switch());
   if (rotation.is_under_way()) return rotation.undo();
