@@ -73,6 +73,17 @@ Result<void> attest_by_word(Terminal& terminal, const Arguments& arguments, cons
                         .set("is_software", key.token.is_software));
   json.set("attributes", attributes_json(attribute_snapshot(key.description.attributes)));
   HOLDFAST_TRY(hand_over(terminal, arguments, json));
+  if (arguments.has("out")) {
+    const std::optional<std::string> public_key = json.string_member("public_key");
+    Report report;
+    report.text("format", "format", kTokenFormat)
+        .row("public_key", public_key ? "public key" : "", public_key.value_or(""),
+             public_key ? Json::string(*public_key) : Json())
+        .text("token", "token", key.token.label.view())
+        .row("is_self_asserted", "attested by", "nobody", Json::boolean(true))
+        .for_programs("is_software", Json::boolean(key.token.is_software));
+    terminal.show(report);
+  }
   terminal.note("this is the token's own word, signed by nobody: it proves nothing to others");
   if (key.token.is_software) terminal.note(kSoftwareTokenNote);
   return {};
@@ -97,7 +108,14 @@ Result<void> answer_challenge(Terminal& terminal, const Arguments& arguments) {
   }
   terminal.progress("asking the TPM");
   const hal::SecretBytes answer = HOLDFAST_TRY(endorsement->answer(challenge.blob, challenge.seed, patience()));
-  return hand_over(terminal, arguments, answer_json(answer.reveal({})));
+  const Json json = answer_json(answer.reveal({}));
+  HOLDFAST_TRY(hand_over(terminal, arguments, json));
+  if (arguments.has("out")) {
+    Report report;
+    report.text("format", "format", json.string_member("format").value_or(""));
+    terminal.show(report);
+  }
+  return {};
 }
 
 Result<void> attest_key(Terminal& terminal, const Arguments& arguments) {

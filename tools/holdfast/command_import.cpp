@@ -187,6 +187,7 @@ void show(Terminal& terminal, const Identity& identity, const IdentityTarget& ta
            identity.twin_uri.empty() ? Json() : Json::string(identity.twin_uri))
       .row("twin_way", import.twin() ? "twin came in" : "", import.twin() ? import.twin()->way : "",
            import.twin() ? Json::string(import.twin()->way) : Json())
+      .for_programs("twin_refusal", import.twin_refusal().empty() ? Json() : Json::string(import.twin_refusal()))
       .text("proof", "proof",
             import.twin() ? "the token signed, and opened a sealed box; both fit the old public key"
                           : "the token signed; that fits the old public key")

@@ -206,6 +206,7 @@ Result<void> generate_key(Terminal& terminal, const Arguments& arguments) {
       .text("profile", "profile", profile_name(wanted.profile))
       .text("export_probe", "export", attempts.verdict)
       .for_programs("export_attempts", attempts_json(attempts.report))
+      .for_programs("dropped_attributes", attribute_names_json(made.dropped))
       .for_programs("is_software", Json::boolean(token.is_software));
   terminal.show(report);
   terminal.print("\nWhat the token says of it:\n" + attributes_in_words(made.description.attributes));
@@ -252,8 +253,11 @@ Result<void> list_keys(Terminal& terminal, const Arguments& arguments) {
       terminal.show(report);
     }
   }
-  terminal.print_json(Json::object().set("keys", std::move(list)));
-  if (count > keys.size()) terminal.note("only the first " + std::to_string(kMostKeys) + " keys are shown");
+  const std::size_t not_shown = count - keys.size();
+  terminal.print_json(
+      Json::object().set("keys", std::move(list)).set("not_shown", static_cast<std::int64_t>(not_shown)));
+  // A result like the keys themselves: whoever wants no notes would take what is shown for all there is.
+  if (not_shown > 0) terminal.print("\nnot shown  " + std::to_string(not_shown) + " more\n");
   if (count == 0) terminal.note("the token holds no key that matches");
   if (token.is_software) terminal.note(kSoftwareTokenNote);
   return {};

@@ -47,8 +47,10 @@ Result<void> list_tokens(Terminal& terminal, const Arguments& arguments) {
     }
     has_software = has_software || tokens[i].is_software;
   }
-  terminal.print_json(Json::object().set("tokens", std::move(list)));
-  if (count > tokens.size()) terminal.note("only the first " + std::to_string(kMostTokens) + " tokens are shown");
+  const std::size_t not_shown = count - tokens.size();
+  terminal.print_json(
+      Json::object().set("tokens", std::move(list)).set("not_shown", static_cast<std::int64_t>(not_shown)));
+  if (not_shown > 0) terminal.print("\nnot shown  " + std::to_string(not_shown) + " more\n");
   if (count == 0) terminal.note("the module shows no token that matches");
   if (has_software) terminal.note(kSoftwareTokenNote);
   return {};

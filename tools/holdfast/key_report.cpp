@@ -183,6 +183,15 @@ std::string attribute_names(const hal::KeyAttributeSet& attributes) {
   return names;
 }
 
+Json attribute_names_json(const hal::KeyAttributeSet& attributes) {
+  Json names = Json::array();
+  for (std::size_t i = 0; i < hal::kKeyAttributeCount; ++i) {
+    const auto attribute = static_cast<KeyAttribute>(i);
+    if (attributes.contains(attribute)) names.append(Json::string(hal::attribute_name(attribute)));
+  }
+  return names;
+}
+
 std::map<std::string, bool> attribute_snapshot(const hal::KeyAttributes& attributes) {
   std::map<std::string, bool> snapshot;
   for (std::size_t i = 0; i < hal::kKeyAttributeCount; ++i) {

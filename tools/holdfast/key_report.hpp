@@ -31,6 +31,8 @@ inline constexpr std::string_view kSoftwareTokenNote =
 
 /// "CKA_COPYABLE, CKA_MODIFIABLE"
 [[nodiscard]] std::string attribute_names(const hal::KeyAttributeSet& attributes);
+/// The same as an array, which may be empty.
+[[nodiscard]] Json attribute_names_json(const hal::KeyAttributeSet& attributes);
 
 /// The attributes the device states, by their standard's names; unknown ones are absent.
 [[nodiscard]] std::map<std::string, bool> attribute_snapshot(const hal::KeyAttributes& attributes);

@@ -33,6 +33,19 @@ TEST(KeyReport, SnapshotHoldsWhatIsKnown) {
   EXPECT_EQ(attributes_json(snapshot).dump(), "{\"CKA_COPYABLE\":false,\"CKA_LOCAL\":true}");
 }
 
+TEST(KeyReport, AttributesAreNamedForPeopleAndForPrograms) {
+  hal::KeyAttributeSet dropped;
+  EXPECT_EQ(attribute_names_json(dropped).dump(), "[]");
+  dropped.insert(KeyAttribute::copyable);
+  dropped.insert(KeyAttribute::derive);
+  const std::string names = attribute_names(dropped);
+  EXPECT_THAT(names, HasSubstr("CKA_COPYABLE"));
+  EXPECT_THAT(names, HasSubstr("CKA_DERIVE"));
+  const Json json = attribute_names_json(dropped);
+  ASSERT_EQ(json.size(), 2U);
+  EXPECT_EQ(json.element(0)->as_string().value_or("") + ", " + json.element(1)->as_string().value_or(""), names);
+}
+
 TEST(KeyReport, ATokenThatGaveWayIsRefusedByName) {
   hal::ExportReport report;
   report.attempts[0] = {"read CKA_VALUE", ExportAttempt::Outcome::refused, 0x11, "CKR_ATTRIBUTE_SENSITIVE"};
