@@ -26,11 +26,11 @@ using OpensslKey = std::unique_ptr<EVP_PKEY, OpensslDeleter>;
 using OpensslCertificate = std::unique_ptr<X509, OpensslDeleter>;
 
 /// The public half of an RSA key that nobody has: a certificate says nothing else of it, and making one takes long.
-inline OpensslKey rsa_key(std::size_t bits, BN_ULONG exponent = 65537) {
+inline OpensslKey rsa_key(std::size_t bits, std::uint64_t exponent = 65537) {
   const std::vector<unsigned char> bytes(bits / 8, 0xC3);
   BIGNUM* modulus = BN_bin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr);
-  BIGNUM* power = BN_new();
-  BN_set_word(power, exponent);
+  BIGNUM* power = nullptr;
+  BN_dec2bn(&power, std::to_string(exponent).c_str());
   OSSL_PARAM_BLD* builder = OSSL_PARAM_BLD_new();
   OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus);
   OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, power);
