@@ -34,7 +34,7 @@ constexpr std::array<Row, HOLDFAST_STATUS_COUNT> kTable{{
     {Status::invalid_uri, Remedy::fix_call, kWrongUse, "invalid_uri", "the key URI is not acceptable",
      "write it as RFC 7512 has it: pkcs11:token=LABEL;object=NAME?module-path=/path/to/module.so"},
     {Status::buffer_too_small, Remedy::fix_call, kWrongUse, "buffer_too_small", "the buffer is too small",
-     "pass a buffer of HOLDFAST_MAX_AUTHORIZATION_SIZE (589) bytes"},
+     "pass a buffer of HOLDFAST_AUTHORIZATION_CAPACITY (590) bytes, in C++ of kMaxAuthorizationSize (589)"},
     {Status::scheme_unsupported, Remedy::fix_call, kWrongUse, "scheme_unsupported",
      "the key or the token cannot sign in this scheme", "use an Ed25519 or P-256 key, on a token that signs with it"},
     {Status::backend_not_built, Remedy::fix_call, kWrongUse, "backend_not_built",
@@ -151,7 +151,7 @@ std::string_view status_text(Status status) noexcept {
 
 std::string_view status_hint(Status status) noexcept {
   const Row* row = row_of(status);
-  return row != nullptr ? row->hint : "";
+  return row != nullptr ? row->hint : "look it up in docs/errors.md of the version that answered it";
 }
 
 Remedy status_remedy(Status status) noexcept {

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "holdfast/assertion.hpp"
 #include "holdfast/result.hpp"
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
 #include <set>
 #include <string>
 
@@ -21,6 +26,26 @@ TEST(StatusTable, EveryStatusHasItsOwnNameTextAndHint) {
   }
 }
 
+// What a hint tells a programmer to write is there to be written.
+TEST(StatusTable, HintsNameNothingThatTheHeadersDoNotHave) {
+  std::string headers;
+  for (const auto& entry : std::filesystem::directory_iterator(HOLDFAST_HEADERS)) {
+    std::ifstream file(entry.path());
+    headers.append(std::istreambuf_iterator<char>(file), {});
+  }
+  const std::regex constant("HOLDFAST_[A-Z0-9_]+|\\bk[A-Z][A-Za-z0-9]+");
+  int constants = 0;
+  for (holdfast_status value = 0; value < HOLDFAST_STATUS_COUNT; ++value) {
+    const std::string hint(status_hint(static_cast<Status>(value)));
+    for (std::sregex_iterator found(hint.begin(), hint.end(), constant), end; found != end; ++found, ++constants) {
+      EXPECT_TRUE(std::regex_search(headers, std::regex("\\b" + found->str() + "\\b"))) << hint;
+    }
+  }
+  EXPECT_EQ(constants, 2);
+  EXPECT_NE(status_hint(Status::buffer_too_small).find("(" + std::to_string(kMaxAuthorizationSize + 1) + ")"),
+            std::string_view::npos);
+}
+
 TEST(StatusTable, ExitCodesFollowTheRemedy) {
   EXPECT_EQ(status_exit_code(Status::ok), 0);
   EXPECT_EQ(status_exit_code(Status::invalid_argument), 2);
@@ -35,6 +60,8 @@ TEST(StatusTable, ExitCodesFollowTheRemedy) {
 TEST(StatusTable, AValueOutsideTheTableIsHandled) {
   const auto beyond = static_cast<Status>(HOLDFAST_STATUS_COUNT);
   EXPECT_EQ(status_name(beyond), "unknown");
+  EXPECT_EQ(status_text(beyond), "unknown status");
+  EXPECT_EQ(status_hint(beyond), "look it up in docs/errors.md of the version that answered it");
   EXPECT_EQ(status_remedy(beyond), Remedy::stop);
   EXPECT_EQ(status_name(static_cast<Status>(-1)), "unknown");
 }
