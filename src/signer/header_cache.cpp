@@ -257,6 +257,7 @@ bool HeaderCache::is_due(const Slot& slot, const Moment& moment) const noexcept 
 HeaderCache::Acquired HeaderCache::acquire(const Key& key, const Moment& moment, Freshness freshness,
                                            hal::BootTime deadline, std::span<char> out) noexcept {
   const auto look = [&] { return freshness == Freshness::reuse ? find(key, moment, Life::whole, out) : Found{}; };
+  bool has_waited = false;
   for (bool timed_out = false;;) {
     const Found kept = look();
     if (kept.size != 0 && !kept.is_due) return {.reused_size = kept.size};
@@ -269,8 +270,9 @@ HeaderCache::Acquired HeaderCache::acquire(const Key& key, const Moment& moment,
       // Between the look above and the claim, another flight may have ended.
       const Found since = look();
       if (since.size != 0 && !since.is_old) return {.reused_size = since.size};
-      return {.flight = std::move(flight)};
+      return {.has_waited = has_waited, .flight = std::move(flight)};
     }
+    has_waited = true;
     timed_out = !await(*claimed.slot, claimed.ticket, deadline);
   }
 }

@@ -167,6 +167,7 @@ class HeaderCache::Flight {
 struct HeaderCache::Acquired {
   std::size_t reused_size = 0;  ///< not 0: the header stands in `out`
   bool timed_out = false;       ///< another thread was still signing at the deadline
+  bool has_waited = false;      ///< for another thread: the moment that was given has passed
   Flight flight{};              ///< else: sign
 };
 

@@ -89,8 +89,8 @@ class SignerCore::Signing final : private Recovery::Trial {
   Signing(SignerCore& core, const TaskId* task, const Moment& moment, hal::BootTime deadline) noexcept
       : core_(core), task_(task), moment_(moment), deadline_(deadline) {}
 
-  // Signs at the moment the call began; after a recovery at the moment it ended, so that no header is old when it is
-  // new.
+  // Signs at the moment the call began; after a recovery, whoever made it, at the moment it ended, so that no header
+  // is old when it is new.
   Result<void> run() noexcept {
     while (true) {
       const hal::KeyHandle handle = core_.recovery_.handle();
@@ -112,13 +112,13 @@ class SignerCore::Signing final : private Recovery::Trial {
 
  private:
   Result<Recovery::Ascent> recover(hal::KeyHandle handle, const Error& failed) noexcept {
+    has_waited_ = true;
     auto ascent = core_.recovery_.climb(handle, failed, *this, deadline_);
     if (!ascent) return core_.settle(ascent.error());
     return ascent;
   }
   Result<void> use(hal::KeyHandle handle) noexcept override {
-    if (is_used_) moment_ = core_.cache_.now();
-    is_used_ = true;
+    if (has_waited_) moment_ = core_.cache_.now();
     if (task_ != nullptr) {
       timestamp_ = HOLDFAST_TRY(plausible_timestamp(moment_.wall, kAuthorizing));
       const AssertionMessage message = build_assertion_message(core_.runtime_id_, *task_, timestamp_);
@@ -136,7 +136,7 @@ class SignerCore::Signing final : private Recovery::Trial {
   const TaskId* task_;
   Moment moment_;
   const hal::BootTime deadline_;
-  bool is_used_ = false;
+  bool has_waited_ = false;  // the moment the call began has passed
   TimestampText timestamp_;
   Signature signature_;
 };
@@ -204,7 +204,8 @@ Result<std::size_t> SignerCore::sign_header(const TaskId& task, std::chrono::nan
     return refused(status, kAuthorizing);
   }
 
-  Signing signing(*this, &task, moment, deadline);
+  // Whoever waited, for a thread that then failed, begins only now.
+  Signing signing(*this, &task, acquired.has_waited ? cache_.now() : moment, deadline);
   if (const auto is_signed = signing.run(); !is_signed) [[unlikely]] {
     // If that was a renewal ahead of time, the header that was to be renewed may still do.
     const Moment later = cache_.now();

@@ -32,8 +32,7 @@ class WorkingSigner {
   explicit WorkingSigner(const std::string& uri, const std::function<void(SignerOptions&)>& change = {})
       : signer_(open(uri, change)) {}
 
-  /// A fresh header; `Status::ok` only if it is valid within an authority's window. (It bears the time at which it
-  /// was asked for: whoever waited for a recovery has an older one.)
+  /// A fresh header; `Status::ok` only if it is valid within an authority's window.
   Error ask(std::chrono::nanoseconds timeout, const std::string& task = "task-123") {
     std::array<char, kMaxAuthorizationSize> out{};
     const auto size = signer_.authorization(TaskId::parse(task).value(), timeout, out, Freshness::fresh);

@@ -58,6 +58,23 @@ TEST_F(SignerCoreTest, WhenTheSigningThreadFailsAnotherTakesItsPlace) {
   EXPECT_EQ(signatures(), 2U);
 }
 
+TEST_F(SignerCoreTest, WhoeverTakesThePlaceOfAThreadThatFailedSignsTheTimeItIsThen) {
+  open();
+  token_.hang();
+  token_.script().fail(Call::sign, 1, failure(Status::device_fault, Layer::core, "testing"));
+  std::array<Answer, 2> answers;
+  std::thread signing([&] { answers[0] = ask(*core_, task_, 1h); });
+  clock_.await_blocked(1);
+  std::thread waiting([&] { answers[1] = ask(*core_, task_, 1h); });
+  clock_.await_blocked(2);
+  clock_.advance(400s);
+  token_.release();
+  signing.join();
+  waiting.join();
+  EXPECT_EQ(answers[0].status, Status::device_fault);
+  EXPECT_TRUE(is_valid(answers[1].header, key_, {kVectorTime.value + 400}));
+}
+
 TEST_F(SignerCoreTest, WaitingForAnotherThreadEndsAtTheDeadline) {
   open();
   token_.hang();
@@ -112,6 +129,30 @@ TEST_F(SignerCoreTest, ThreadsThatLoseTheirHandleFindItOnce) {
   for (std::thread& thread : threads) thread.join();
   for (const Answer& answer : answers) EXPECT_TRUE(is_valid(answer.header, key_, kVectorTime));
   EXPECT_EQ(token_.script().calls(Call::find), 2U) << "at open and once for all of them";
+}
+
+// They found the key lost already, or waited for another's climb; longer than an authority's window of five minutes.
+TEST_F(SignerCoreTest, WhatIsSignedAfterARecoverySaysTheTimeItIsThen) {
+  open();
+  token_.take_away();
+  ASSERT_EQ(ask(*core_, task_, 0s).status, Status::device_gone);
+  std::array<Answer, 2> answers;
+  std::thread climber([&] { answers[0] = ask(*core_, task_, 1h); });
+  clock_.await_blocked(1);
+  std::thread waiter([&] { answers[1] = ask(*core_, TaskId::parse("other").value(), 1h); });
+  std::string registered;
+  std::thread registering([&] {
+    const auto registration = core_->sign_task_registration(1h);
+    if (registration) registered = registration->timestamp.view();
+  });
+  clock_.await_blocked(3);
+  clock_.advance(400s);
+  clock_.await_blocked(3);
+  token_.bring_back(TokenReturn::needs_reset);
+  clock_.advance(1s);
+  for (std::thread* thread : {&climber, &waiter, &registering}) thread->join();
+  for (const Answer& answer : answers) EXPECT_TRUE(is_valid(answer.header, key_, {kVectorTime.value + 401}));
+  EXPECT_EQ(registered, "2026-04-20T00:06:41Z");
 }
 
 TEST_F(SignerCoreTest, HeadersOfManyTasksFromManyThreadsAllVerify) {
