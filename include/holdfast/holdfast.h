@@ -366,7 +366,7 @@ typedef struct holdfast_session_options {
   const char* client_certificate;  /**< PEM file, for mutual TLS; optional */
   const char* client_key;          /**< PEM file; optional */
   const char* proxy;               /**< explicit proxy URL; optional: none */
-  uint32_t minimum_profile;        /**< HOLDFAST_PROFILE_...; 0: strict. The identity can only be stricter */
+  uint32_t minimum_profile;        /**< HOLDFAST_PROFILE_...; 0: strict. The identity's is this one or strict */
   uint32_t max_age_s;              /**< as a signer's */
   uint32_t registration_timeout_ms;
   uint32_t signing_timeout_ms;

@@ -93,7 +93,7 @@ struct SessionOptions {
   std::string_view identity_file{};  ///< empty: searched for (`find_identity_file`)
   std::string_view pin_source{};     ///< as `SignerOptions::pin_source`
   std::string_view module_path{};
-  KeyProfile minimum_profile = KeyProfile::strict;  ///< the file can only be stricter
+  KeyProfile minimum_profile = KeyProfile::strict;  ///< the file's is this one or `strict`
   std::optional<PublicKey> expected_key{};
   std::chrono::seconds max_age{0};  ///< as `SignerOptions::max_age`
   bool sigpipe_is_ignored = false;  ///< as `SignerOptions::sigpipe_is_ignored`

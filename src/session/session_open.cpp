@@ -96,7 +96,7 @@ class IdentityFile final : public SessionFoundation {
                                  " or stricter";
       return failure(Status::key_refused, Layer::identity, kOpening)
           .about(detail)
-          .with_hint("provision a key made on the device, or set a weaker minimum profile in the program");
+          .with_hint("provision a key made on the device, or set the file's profile as the minimum in the program");
     }
     if (options_.expected_key && *options_.expected_key != identity_->public_key) {
       return failure(Status::key_changed, Layer::identity, kOpening)

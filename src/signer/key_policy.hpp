@@ -21,7 +21,10 @@ namespace holdfast {
 /// profile, as a twin is always brought in. Failures as `check_key_policy`.
 [[nodiscard]] Result<void> check_twin_policy(const hal::KeyDescription& twin) noexcept;
 
-/// Whether `a` lets keys through that `b` refuses.
-[[nodiscard]] constexpr bool is_weaker(KeyProfile a, KeyProfile b) noexcept { return a > b; }
+/// Whether `a` lets keys through that `b` refuses. Of two that are not strict, each is weaker than the other:
+/// `imported` takes keys that were outside their device, `shared` keys that do more than sign.
+[[nodiscard]] constexpr bool is_weaker(KeyProfile a, KeyProfile b) noexcept {
+  return a != b && a != KeyProfile::strict;
+}
 
 }  // namespace holdfast

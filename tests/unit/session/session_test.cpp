@@ -51,6 +51,13 @@ TEST_F(SessionOpen, AWeakerProfileThanTheProgramTakesIsRefused) {
   EXPECT_EQ(error.detail.view(), "the identity file's profile is imported, this program takes strict or stricter");
 }
 
+TEST_F(SessionOpen, AProfileThatIsWeakInAnotherWayIsRefused) {
+  identity_.profile = KeyProfile::imported;
+  SessionOptions options;
+  options.minimum_profile = KeyProfile::shared;
+  EXPECT_EQ(open(options).status, Status::key_refused) << "shared keys never were outside their TPM";
+}
+
 TEST_F(SessionOpen, AStricterProfileThanTheProgramTakesPassesThatGate) {
   identity_.profile = KeyProfile::strict;
   identity_.key_uri = "tpm2:handle=0x81000001?tcti=swtpm:path=/nonexistent/socket";

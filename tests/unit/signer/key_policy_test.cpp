@@ -203,8 +203,13 @@ TEST(KeyProfiles, NamesAreReadBack) {
     EXPECT_EQ(parse_profile(name).status(), Status::invalid_argument) << name;
   }
   EXPECT_TRUE(is_weaker(KeyProfile::imported, KeyProfile::strict));
+  EXPECT_TRUE(is_weaker(KeyProfile::shared, KeyProfile::strict));
   EXPECT_TRUE(is_weaker(KeyProfile::shared, KeyProfile::imported));
-  EXPECT_FALSE(is_weaker(KeyProfile::strict, KeyProfile::strict));
+  EXPECT_TRUE(is_weaker(KeyProfile::imported, KeyProfile::shared)) << "it takes keys that were outside the TPM";
+  for (const KeyProfile profile : {KeyProfile::strict, KeyProfile::imported, KeyProfile::shared}) {
+    EXPECT_FALSE(is_weaker(KeyProfile::strict, profile));
+    EXPECT_FALSE(is_weaker(profile, profile));
+  }
 }
 
 }  // namespace
