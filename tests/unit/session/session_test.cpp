@@ -9,8 +9,6 @@
 
 #include <array>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 namespace holdfast {
@@ -75,18 +73,13 @@ TEST_F(SessionOpen, AnotherKeyThanTheProgramExpectsIsRefused) {
 }
 
 TEST_F(SessionOpen, AnAuthorityThatCannotBeUsedIsRefusedBeforeTheTokenIsOpened) {
-  identity_.key_uri = "tpm2:handle=0x81000001";
-  ASSERT_TRUE(store_identity(identity_, path_, true));
-  std::ifstream stored(path_);
-  std::string text{std::istreambuf_iterator<char>(stored), {}};
-  const std::size_t scheme = text.find("https://");
-  ASSERT_NE(scheme, std::string::npos);
-  std::ofstream(path_) << text.replace(scheme, 5, "http");
+  identity_.profile = KeyProfile::strict;
+  identity_.key_uri = "tpm2:handle=0x81000001?tcti=swtpm:path=/nonexistent/socket";
   SessionOptions options;
-  options.identity_file = path_;
-  const auto session = AgentSession::open(options);
-  ASSERT_EQ(session.status(), Status::file_invalid);
-  EXPECT_NE(session.error().detail.view().find("authority.url"), std::string_view::npos);
+  options.registrar.authority_url = "http://example";
+  const Error error = open(options);
+  EXPECT_EQ(error.status, Status::invalid_argument) << "no token was missed";
+  EXPECT_NE(error.detail.view().find("http:"), std::string_view::npos) << error.detail.view();
 }
 
 TEST_F(SessionOpen, OptionsAreChecked) {
