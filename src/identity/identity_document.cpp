@@ -202,6 +202,11 @@ Result<Identity> read_identity_document(std::string_view text) {
   identity.storage_root_name = HOLDFAST_TRY(reader.text("storage_root_name", Presence::optional));
   identity.twin_uri = HOLDFAST_TRY(reader.text("twin_uri", Presence::optional));
   HOLDFAST_TRY(check_uri("twin_uri", identity.twin_uri));
+  // Here, and not by the signer: that would open the token first, and send it the PIN.
+  if (!identity.twin_uri.empty() && public_key.scheme() != Scheme::ed25519) {
+    return refusal("twin_uri", "is for keys of ed25519 only, and this key is of " +
+                                   std::string(scheme_name(public_key.scheme())));
+  }
   return identity;
 }
 

@@ -142,6 +142,22 @@ TEST(IdentityDocument, EveryRefusalNamesTheMember) {
   }
 }
 
+// The key of RFC 6979 A.2.5.
+constexpr std::string_view kP256Line =
+    "ecdsa-sha2-nistp256 "
+    "AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBGD+1LolWp0xyWHrdMY1bWjASbiSO2H6bOZpYi5g8p+2eQP+"
+    "EAi4vJmkGunpVii8ZPLxsgwtfp9Rd6PClNRGIpk=";
+
+TEST(IdentityDocument, ATwinIsForKeysOfEd25519Only) {
+  Identity identity = test::sample_identity();
+  identity.public_key = *parse_ssh_public_key(kP256Line);
+  const auto read = read_identity_document(written(identity));
+  ASSERT_EQ(read.status(), Status::file_invalid);
+  EXPECT_EQ(read.error().detail.view(), "twin_uri is for keys of ed25519 only, and this key is of es256");
+  identity.twin_uri.clear();
+  EXPECT_TRUE(read_identity_document(written(identity)));
+}
+
 TEST(IdentityDocument, APinInTheUriIsNotRepeated) {
   const auto read = read_identity_document(edited("object=b", "object=b?pin-value=73519"));
   ASSERT_FALSE(read);
