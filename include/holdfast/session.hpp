@@ -133,7 +133,8 @@ class AgentSession {
   /// Reads the identity file and opens the signer. No network. Allocates.
   ///
   /// Without `allow_unready` a session is `ready` or the error says why not. With it, only wrong options
-  /// (`invalid_argument`) and want of memory fail.
+  /// (`invalid_argument`) fail, and want of memory for the session itself; a `resource_exhausted` on the way to the
+  /// key may pass, as when others have all of a token's sessions.
   [[nodiscard]] static Result<AgentSession> open(const SessionOptions& options) noexcept;
 
   /// A session on a signer that is open already: state `ready`, no file, no network. Allocates.
