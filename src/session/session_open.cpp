@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 
 #include <exception>
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 namespace holdfast {
 namespace {
@@ -44,12 +46,20 @@ struct FileMark {
   }
 };
 
+// A session looks at its file for as long as it lives, and a host may change its folder meanwhile.
+std::string from_root(std::string_view path) {
+  if (path.empty()) return {};
+  std::error_code code;
+  std::string result = std::filesystem::absolute(std::filesystem::path(path), code).string();
+  return code ? std::string(path) : result;  // reading the file will say what is wrong
+}
+
 // An identity file and the token it names.
 class IdentityFile final : public SessionFoundation {
  public:
   explicit IdentityFile(const SessionOptions& options)
       : options_(options),
-        path_(options.identity_file),
+        path_(from_root(options.identity_file)),
         pin_source_(options.pin_source),
         module_path_(options.module_path) {
     options_.pin_source = pin_source_;

@@ -176,6 +176,21 @@ TEST_F(UnreadySession, AnIdentityWrittenAnewIsNoticed) {
   EXPECT_EQ(session->identity_file_changed().status(), Status::file_invalid);
 }
 
+TEST_F(UnreadySession, AFileNamedFromAFolderIsTheSameAfterTheHostLeftThatFolder) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(folder_.path());
+  options_.identity_file = "identity.json";
+  auto session = AgentSession::open(options_);
+  std::filesystem::current_path(before);
+  ASSERT_TRUE(session);
+  ASSERT_EQ(session->state(), SessionState::no_identity);
+  ASSERT_TRUE(store_identity(identity_, path_, false));
+  EXPECT_EQ(session->reopen().status(), Status::token_not_found) << "the file was found";
+  const auto changed = session->identity_file_changed();
+  ASSERT_TRUE(changed) << changed.error().detail.view();
+  EXPECT_FALSE(*changed);
+}
+
 TEST_F(UnreadySession, AnAccountIdThatNoHeaderCanCarryIsRefused) {
   identity_.account.account_id = "account 1";
   ASSERT_TRUE(store_identity(identity_, path_, false));
