@@ -125,7 +125,7 @@ struct SessionParts {
 /// lock and allocate nothing. A registration blocks on the network (or the registrar's process) for the registration
 /// timeout at most; one thread registers, the others wait for it and share how it ends.
 /// **Errors.** In the states before `ready`, every method that needs the key answers `state_error()`. In a forked
-/// child: `forked`; open a session there.
+/// child: `forked`, at once, whatever other threads were doing; what the file said can be read. Open a session there.
 /// **The loop.** Send; on 401 or 403 call `rejected` with the header's generation; if it succeeds, send once more
 /// with a new header; else hand the answer on (docs/examples/retry-on-401).
 class AgentSession {

@@ -11,6 +11,8 @@ namespace {
 
 constexpr const char* kOpening = "opening a session";
 
+Error forked() noexcept { return failure(Status::forked, Layer::core, "using a session"); }
+
 Error out_of_memory() noexcept { return failure(Status::resource_exhausted, Layer::core, kOpening).about("memory"); }
 
 // What the caller brought.
@@ -54,7 +56,19 @@ Result<void> CompanionHeaders::set(const AccountMetadata& account) {
   return {};
 }
 
+Result<SessionCore*> AgentSession::State::usable() const noexcept {
+  if (fork_guard.is_forked()) [[unlikely]] {
+    return forked();
+  }
+  SessionCore* ready_core = ready.load(std::memory_order_acquire);
+  if (ready_core == nullptr) [[unlikely]] {
+    return error();
+  }
+  return ready_core;
+}
+
 Result<void> AgentSession::State::climb() noexcept {
+  if (fork_guard.is_forked()) return forked();
   if (ready.load(std::memory_order_acquire) != nullptr) return {};
   const std::uint64_t seen = climbs.load(std::memory_order_acquire);
   (void)climbing.take(clock, hal::kNoDeadline);
@@ -112,8 +126,8 @@ AgentSession::~AgentSession() = default;
 
 Result<AgentSession> AgentSession::assemble(const SessionParts& parts) noexcept try {
   TaskRules rules = HOLDFAST_TRY(TaskRules::check(parts.task));
-  auto state =
-      std::make_unique<State>(std::move(rules), std::make_unique<GivenParts>(parts), hal::system_clock(), parts.log);
+  auto state = std::make_unique<State>(HOLDFAST_TRY(hal::ForkGuard::create()), std::move(rules),
+                                       std::make_unique<GivenParts>(parts), hal::system_clock(), parts.log);
   if (const auto climbed = state->climb(); !climbed) {
     Error error = climbed.error();
     if (error.status == Status::file_invalid) error.status = Status::invalid_argument;  // no file said it
@@ -131,7 +145,8 @@ SessionState AgentSession::state() const noexcept {
 }
 
 Error AgentSession::state_error() const noexcept {
-  return state_->ready.load(std::memory_order_acquire) != nullptr ? Error{} : state_->error();
+  const auto usable = state_->usable();
+  return usable ? Error{} : usable.error();
 }
 
 Result<void> AgentSession::reopen() noexcept { return state_->climb(); }
@@ -150,14 +165,12 @@ std::span<const HeaderField> AgentSession::companions() const noexcept {
 Result<void> AgentSession::register_task() noexcept { return register_task(state_->rules.registration_timeout); }
 
 Result<void> AgentSession::register_task(std::chrono::milliseconds timeout) noexcept {
-  SessionCore* core = state_->ready.load(std::memory_order_acquire);
-  if (core == nullptr) return state_->error();
+  SessionCore* core = HOLDFAST_TRY(state_->usable());
   return core->register_task(timeout);
 }
 
 Result<TaskGeneration> AgentSession::adopt_task(const TaskId& task) noexcept {
-  SessionCore* core = state_->ready.load(std::memory_order_acquire);
-  if (core == nullptr) return state_->error();
+  SessionCore* core = HOLDFAST_TRY(state_->usable());
   return core->adopt_task(task);
 }
 
@@ -167,26 +180,25 @@ TaskGeneration AgentSession::generation() const noexcept {
 }
 
 Result<Authorization> AgentSession::authorization(std::span<char> out, Freshness freshness) noexcept {
-  SessionCore* core = state_->ready.load(std::memory_order_acquire);
-  if (core == nullptr) [[unlikely]] {
+  const auto core = state_->usable();
+  if (!core) [[unlikely]] {
     std::ranges::fill(out, '\0');
-    return state_->error();
+    return core.error();
   }
-  return core->authorization(out, freshness);
+  return (*core)->authorization(out, freshness);
 }
 
 Result<HeaderSet> AgentSession::headers_for(std::string_view url, std::span<char> out, Freshness freshness) noexcept {
-  SessionCore* core = state_->ready.load(std::memory_order_acquire);
-  if (core == nullptr) [[unlikely]] {
+  const auto core = state_->usable();
+  if (!core) [[unlikely]] {
     std::ranges::fill(out, '\0');
-    return state_->error();
+    return core.error();
   }
-  return core->headers_for(url, out, freshness);
+  return (*core)->headers_for(url, out, freshness);
 }
 
 Result<void> AgentSession::rejected(TaskGeneration generation, int http_status) noexcept {
-  SessionCore* core = state_->ready.load(std::memory_order_acquire);
-  if (core == nullptr) return state_->error();
+  SessionCore* core = HOLDFAST_TRY(state_->usable());
   return core->rejected(generation, http_status);
 }
 

@@ -161,8 +161,8 @@ RegistrarOptions registrar_options(const Identity& identity) {
 
 Result<AgentSession> AgentSession::open(const SessionOptions& options) noexcept try {
   TaskRules rules = HOLDFAST_TRY(TaskRules::check(options.task));
-  auto state = std::make_unique<State>(std::move(rules), std::make_unique<IdentityFile>(options), hal::system_clock(),
-                                       options.log);
+  auto state = std::make_unique<State>(HOLDFAST_TRY(hal::ForkGuard::create()), std::move(rules),
+                                       std::make_unique<IdentityFile>(options), hal::system_clock(), options.log);
   const auto climbed = state->climb();
   // A wrong option stays wrong; what is wrong with the file or the token may be cured.
   const bool may_wait = options.allow_unready && climbed.status() != Status::invalid_argument;

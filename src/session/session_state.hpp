@@ -4,6 +4,7 @@
 #include "holdfast/session.hpp"
 
 #include "hal/clock.hpp"
+#include "hal/fork_guard.hpp"
 #include "src/session/session_core.hpp"
 #include "src/signer/clock_lock.hpp"
 
@@ -46,15 +47,24 @@ class CompanionHeaders {
 };
 
 struct AgentSession::State {
-  State(TaskRules checked, std::unique_ptr<SessionFoundation> base, hal::Clock& time, EventLog* told) noexcept
-      : rules(std::move(checked)), foundation(std::move(base)), clock(time), log(told) {}
+  State(hal::ForkGuard guard, TaskRules checked, std::unique_ptr<SessionFoundation> base, hal::Clock& time,
+        EventLog* told) noexcept
+      : fork_guard(std::move(guard)),
+        rules(std::move(checked)),
+        foundation(std::move(base)),
+        clock(time),
+        log(told) {}
 
+  /// The core of a ready session; else what every method that needs it answers. `forked` in a child: the threads that
+  /// hold a lock of this session, or were copying into it, are the parent's and let nothing go there.
+  [[nodiscard]] Result<SessionCore*> usable() const noexcept;
   /// Climbs as far as it gets; the error says what stopped it, and is kept.
   [[nodiscard]] Result<void> climb() noexcept;
   [[nodiscard]] Result<void> climb_once();
   [[nodiscard]] Error error() const noexcept;
   [[nodiscard]] Error settle(const Error& why) noexcept;
 
+  hal::ForkGuard fork_guard;
   TaskRules rules;
   std::unique_ptr<SessionFoundation> foundation;
   hal::Clock& clock;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "holdfast/session.hpp"
 
+#include "tests/support/child_process.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/unit/identity/sample_identity.hpp"
 #include "tests/unit/session/task_fixture.hpp"
@@ -10,6 +11,7 @@
 #include <array>
 #include <filesystem>
 #include <string>
+#include <thread>
 
 namespace holdfast {
 namespace {
@@ -257,6 +259,34 @@ TEST_F(AssembledSession, HandsOutTheSetForListedOriginsOnly) {
             "https://evil.example:4443");
   EXPECT_EQ(session->headers_for("https://api.example@evil.example/", out_).status(), Status::invalid_argument);
   EXPECT_EQ(signer_.signatures.load(), signatures) << "nothing was signed";
+}
+
+// Whoever holds the session's locks when the process forks lets nothing go in the child.
+TEST_F(AssembledSession, AForkedChildIsToldAtOnceThoughAnotherThreadRegisters) {
+  test::SlowSource source(hal::system_clock());
+  SessionParts slow = parts();
+  slow.task_source = &source;
+  slow.task.registration_timeout = 1h;
+  auto session = AgentSession::assemble(slow);
+  ASSERT_TRUE(session);
+  source.hold();
+  std::thread registering([&] { EXPECT_TRUE(session->register_task()); });
+  while (source.calls.load() == 0) std::this_thread::yield();
+  EXPECT_EQ(test::run_in_child([&] {
+              out_.fill('x');
+              const bool is_told = session->register_task().status() == Status::forked &&
+                                   session->adopt_task(TaskId::parse("t").value()).status() == Status::forked &&
+                                   session->authorization(out_).status() == Status::forked && out_[0] == '\0' &&
+                                   session->headers_for("https://api.example/", out_).status() == Status::forked &&
+                                   session->rejected({1}, 401).status() == Status::forked &&
+                                   session->reopen().status() == Status::forked &&
+                                   session->state_error().status == Status::forked;
+              return is_told && session->identity() != nullptr && session->companions().size() == 1;
+            }),
+            0);
+  source.let_go();
+  registering.join();
+  EXPECT_TRUE(session->authorization(out_)) << "the parent goes on";
 }
 
 TEST_F(AssembledSession, WithoutAListNoOriginIsGood) {
