@@ -190,7 +190,8 @@ typedef struct holdfast_counters {
   { sizeof(holdfast_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** Opens the device, finds the key and checks its attributes against the profile. The only call of a signer that
- *  allocates; blocks on the device and the PIN source. A refused PIN is tried once.
+ *  allocates, but for `holdfast_signer_open_sealed_task`; blocks on the device and the PIN source. A refused PIN is
+ *  tried once.
  *  Worth handling: PIN_INCORRECT (do not repeat it), PIN_REFUSED_BEFORE, KEY_REFUSED, KEY_CHANGED, TOKEN_NOT_FOUND.
  */
 HOLDFAST_API holdfast_status holdfast_signer_open(const holdfast_signer_options* options,
@@ -210,7 +211,8 @@ HOLDFAST_API holdfast_status holdfast_signer_sign_task_registration(holdfast_sig
                                                                     holdfast_task_registration* out_registration,
                                                                     holdfast_error* out_error);
 /** Opens the task id that an authority sealed to the key (its answer's text, standard base64) and writes it with a
- *  NUL; needs the derivation twin (HOLDFAST_SEALED_ANSWER without one) and HOLDFAST_IDENTIFIER_CAPACITY bytes. */
+ *  NUL; needs the derivation twin (HOLDFAST_SEALED_ANSWER without one) and HOLDFAST_IDENTIFIER_CAPACITY bytes.
+ *  Allocates: reads the twin's URI, and locks a page of memory for the shared secret as long as it takes. */
 HOLDFAST_API holdfast_status holdfast_signer_open_sealed_task(holdfast_signer* signer, const char* sealed,
                                                               uint32_t timeout_ms, char* out_task_id,
                                                               size_t task_id_capacity, size_t* out_task_id_size,

@@ -121,9 +121,10 @@ enum class RegistrarProcessState : std::uint8_t {
 /// (PR_SET_PDEATHSIG), so start it from one that lasts.
 /// **Trust.** Each side takes the other for hostile: frames are bounded and read strictly, and one that does not
 /// belong ends the conversation; the host then kills the child.
-/// **Host side.** After `start` nothing is allocated. Calls from any thread, one registration at a time; each waits
-/// no longer than its timeout. System calls: `sendto`, `poll`, `recvfrom`, `futex`, and `pidfd_send_signal`, `waitid`
-/// and `close` when the child is gone. In a child forked from the host: `forked`.
+/// **Host side.** After `start` nothing is allocated, but to open a sealed task id (`SealedTaskOpener`). Calls from
+/// any thread, one registration at a time; each waits no longer than its timeout. System calls: `sendto`, `poll`,
+/// `recvfrom`, `futex`, and `pidfd_send_signal`, `waitid` and `close` when the child is gone. In a child forked from
+/// the host: `forked`.
 class RegistrarProcess final : public TaskSource {
  public:
   /// Forks the registrar and waits until it is ready. Failures: those of `Registrar::create`; what kept the child

@@ -47,7 +47,8 @@ struct TaskRegistration {
 class SealedTaskOpener {
  public:
   /// `sealed` is the answer's text: standard base64 of a sealed box. `authority_answer_invalid` for anything that
-  /// does not open to an acceptable task id; otherwise as the device answers. Blocks on the device.
+  /// does not open to an acceptable task id; otherwise as the device answers. Blocks on the device. Allocates: the
+  /// twin's URI is read, and a page of memory locked for the shared secret, as long as it takes.
   [[nodiscard]] virtual Result<TaskId> open_sealed_task(std::string_view sealed,
                                                         std::chrono::nanoseconds timeout) noexcept = 0;
 
@@ -137,7 +138,8 @@ struct SignerCounters {
 class Signer final : public TypedSigner {
  public:
   /// Opens the device, finds the key, checks its attributes against the profile (P3), signs and verifies nothing yet.
-  /// The only call that allocates; blocks on the device and the PIN source. A refused PIN is tried once.
+  /// The only call that allocates, but for opening a sealed task id; blocks on the device and the PIN source. A
+  /// refused PIN is tried once.
   [[nodiscard]] static Result<Signer> open(const SignerOptions& options) noexcept;
 
   Signer(Signer&&) noexcept;
