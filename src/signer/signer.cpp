@@ -70,13 +70,14 @@ struct Signer::State {
 
   hal::DevicePtr device;
   SignerCore core;  // borrows the device: destroyed first
+  CallCount openings;
   std::optional<TwinOpener> opener;
 };
 
 // A thread that hangs inside the device may come back, and then must find everything where it was.
 void Signer::Release::operator()(State* state) const noexcept {
   state->device->close();
-  if (state->core.is_in_use()) {
+  if (state->core.is_in_use() || !state->openings.is_zero()) {
     state->core.silence();
   } else {
     delete state;
@@ -110,7 +111,8 @@ Result<Signer> Signer::open(const SignerOptions& options) noexcept {
   if (state == nullptr) return failure(Status::resource_exhausted, Layer::core, "opening a signer");
   Signer signer{std::unique_ptr<State, Release>(state)};
   if (!options.twin_uri.empty()) {
-    state->opener = HOLDFAST_TRY(TwinOpener::create(*state->device, clock, options.twin_uri, signer.public_key()));
+    state->opener = HOLDFAST_TRY(
+        TwinOpener::create(*state->device, clock, state->openings, options.twin_uri, signer.public_key()));
   }
   return signer;
 }

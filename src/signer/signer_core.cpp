@@ -141,20 +141,6 @@ class SignerCore::Signing final : private Recovery::Trial {
   Signature signature_;
 };
 
-// From before a call may reach the device until it touches nothing of the core any more.
-class SignerCore::UnderWay {
- public:
-  explicit UnderWay(std::atomic<std::uint32_t>& count) noexcept : count_(count) {
-    count_.fetch_add(1, std::memory_order_relaxed);
-  }
-  ~UnderWay() { count_.fetch_sub(1, std::memory_order_release); }
-  UnderWay(const UnderWay&) = delete;
-  UnderWay& operator=(const UnderWay&) = delete;
-
- private:
-  std::atomic<std::uint32_t>& count_;
-};
-
 // The life of one header, top to bottom.
 Result<std::size_t> SignerCore::authorization(const TaskId& task, std::chrono::nanoseconds timeout,
                                               std::span<char> out, Freshness freshness) noexcept {
@@ -190,7 +176,7 @@ Result<std::size_t> SignerCore::sign_header(const TaskId& task, std::chrono::nan
   }
 
   const hal::BootTime deadline = moment.boot.after(std::max(timeout, std::chrono::nanoseconds::zero()));
-  const UnderWay under_way(under_way_);
+  const CallCount::UnderWay under_way(under_way_);
   const HeaderCache::Key key = cache_.key_of(task);
   HeaderCache::Acquired acquired = cache_.acquire(key, moment, freshness, deadline, out);
   if (acquired.timed_out) {
@@ -229,7 +215,7 @@ std::size_t SignerCore::reused(std::size_t size, std::span<const char> header) n
 
 Result<TaskRegistration> SignerCore::sign_task_registration(std::chrono::nanoseconds timeout) noexcept {
   if (const Status status = refusal(); status != Status::ok) return refused(status, kRegistering);
-  const UnderWay under_way(under_way_);
+  const CallCount::UnderWay under_way(under_way_);
   const Moment moment = cache_.now();
   const hal::BootTime deadline = moment.boot.after(std::max(timeout, std::chrono::nanoseconds::zero()));
   Signing signing(*this, nullptr, moment, deadline);

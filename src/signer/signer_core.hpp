@@ -5,6 +5,7 @@
 
 #include "hal/fork_guard.hpp"
 #include "hal/key_device.hpp"
+#include "src/signer/call_count.hpp"
 #include "src/signer/event_gate.hpp"
 #include "src/signer/header_cache.hpp"
 #include "src/signer/recovery.hpp"
@@ -64,13 +65,12 @@ class SignerCore final : public TypedSigner {
 
   [[nodiscard]] SignerCounters counters() const noexcept;
   /// Whether a thread is signing: for whoever wants to destroy this.
-  [[nodiscard]] bool is_in_use() const noexcept { return under_way_.load(std::memory_order_acquire) != 0; }
+  [[nodiscard]] bool is_in_use() const noexcept { return !under_way_.is_zero(); }
   /// Nothing is told to the log any more: for whoever leaves this behind because a thread is in it.
   void silence() noexcept;
 
  private:
   class Signing;
-  class UnderWay;
 
   [[nodiscard]] Result<std::size_t> write_header(const TaskId& task, std::chrono::nanoseconds timeout,
                                                  std::span<char> out, Freshness freshness) noexcept;
@@ -104,7 +104,7 @@ class SignerCore final : public TypedSigner {
   std::atomic<holdfast_status> latched_{HOLDFAST_OK};
   // Written by every call, so apart from what every call reads.
   alignas(kCacheLine) std::atomic<std::uint64_t> headers_signed_{0};
-  std::atomic<std::uint32_t> under_way_{0};
+  CallCount under_way_;
   std::atomic<std::uint64_t> signatures_{0};
   std::atomic<std::uint64_t> verifications_{0};
   std::atomic<std::uint64_t> device_errors_{0};

@@ -20,8 +20,8 @@ Error refusal(std::string_view why) noexcept {
 
 }  // namespace
 
-Result<TwinOpener> TwinOpener::create(hal::KeyDevice& device, hal::Clock& clock, std::string_view twin_uri,
-                                      const PublicKey& public_key) noexcept {
+Result<TwinOpener> TwinOpener::create(hal::KeyDevice& device, hal::Clock& clock, CallCount& calls,
+                                      std::string_view twin_uri, const PublicKey& public_key) noexcept {
   constexpr const char* kPreparing = "preparing to open sealed task ids";
   if (twin_uri.size() > hal::kMaxKeyUriSize) {
     return failure(Status::invalid_argument, Layer::core, kPreparing).about("the twin's URI is too long");
@@ -31,10 +31,11 @@ Result<TwinOpener> TwinOpener::create(hal::KeyDevice& device, hal::Clock& clock,
   if (agreement == nullptr) {
     return failure(Status::scheme_unsupported, Layer::core, kPreparing).about("this device derives no secrets");
   }
-  return TwinOpener(device, *agreement, clock, FixedText<hal::kMaxKeyUriSize>(twin_uri), recipient);
+  return TwinOpener(device, *agreement, clock, calls, FixedText<hal::kMaxKeyUriSize>(twin_uri), recipient);
 }
 
 Result<TaskId> TwinOpener::open_sealed_task(std::string_view sealed, std::chrono::nanoseconds timeout) noexcept {
+  const CallCount::UnderWay under_way(*calls_);
   std::array<std::byte, kMaxBoxSize> box_bytes{};
   const auto box_size = decode_base64(Base64::standard, sealed, box_bytes);
   if (!box_size) return refusal("it is not standard base64 of at most 176 bytes");

@@ -2,25 +2,30 @@
 //
 // A native call that does not return holds its caller, and nobody else.
 #include "hal/registry.hpp"
+#include "src/verification/sealed_box.hpp"
 #include "tests/recovery/working_signer.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/softhsm.hpp"
 
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace holdfast::test {
 namespace {
 
-// The next signatures, that many, stay inside until they are let go.
+// The next calls of a function, that many, stay inside until they are let go.
+std::atomic<const char*> g_function{"C_Sign"};
 std::atomic<int> g_to_hold{0};
 std::atomic<int> g_held{0};
 std::atomic<bool> g_is_let_go{false};
 
 void hold(const char* function, void*) {
-  if (std::strcmp(function, "C_Sign") != 0 || g_to_hold.fetch_sub(1) <= 0) return;
+  if (std::strcmp(function, g_function.load()) != 0 || g_to_hold.fetch_sub(1) <= 0) return;
   g_held.fetch_add(1);
   await([] { return g_is_let_go.load(); });
   g_held.fetch_sub(1);
@@ -32,6 +37,7 @@ class HungCall : public testing::Test {
     HOLDFAST_SKIP_WITHOUT_SOFTHSM();
     const auto device = open_for_test(hsm_.uri("", SoftHsm::module_path()), hal::DeviceAccess::provision);
     ASSERT_TRUE(device->key_generator()->generate({Scheme::ed25519, "agent", {}}, hal::kNoDeadline));
+    g_function = "C_Sign";
     shim_control().observe(&hold, nullptr);
   }
   void TearDown() override {
@@ -49,6 +55,14 @@ class HungCall : public testing::Test {
       hung_.emplace_back([&signer, i, this] { answers_[i] = signer.ask(10ms, "hung-" + std::to_string(i)); });
     }
     await([callers] { return g_held.load() == callers; });
+  }
+  /// A caller of `work` in a native call of `function` that does not return.
+  void hang(const char* function, std::function<void()> work) {
+    g_is_let_go = false;
+    g_function = function;
+    g_to_hold = 1;
+    hung_.emplace_back(std::move(work));
+    await([] { return g_held.load() == 1; });
   }
   void let_go() {
     g_to_hold = 0;
@@ -130,6 +144,42 @@ TEST_F(HungCall, ClosingDoesNotWaitForItForEver) {
               let_go();  // and the thread finds everything where it was
               signer.reset();
               return is_unfinalised && others_sign && shim_control().count("C_Finalize") == 0;
+            }),
+            0);
+}
+
+// protocol.md §7, vectors 1 and 2.
+constexpr unsigned char kTwin[] = {0x28, 0xad, 0x39, 0xfe, 0xfd, 0x7f, 0xa3, 0xe2, 0x00, 0xa9, 0xc6,
+                                   0x26, 0xee, 0xf5, 0x99, 0xe6, 0x1a, 0x2d, 0x05, 0x5c, 0x48, 0xa8,
+                                   0x28, 0x8a, 0x4e, 0x7e, 0x4c, 0x4b, 0xca, 0x39, 0x28, 0x78};
+constexpr std::string_view kTwinsKey =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOpKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs";
+constexpr std::string_view kBox = "V9tLNZ8jrl4Ubk4lEgVnBHIlBjSMFQwUdT0Mkz0E1CHl6kKN5okRS43ADd/oDRNtjxtopKhskJE=";
+
+TEST_F(HungCall, ClosingLeavesBehindWhatADerivationUses) {
+  std::string twin_uri;
+  {
+    const auto device = open_for_test(hsm_.uri("", SoftHsm::module_path()), hal::DeviceAccess::provision);
+    auto secret = hal::SecretBytes::allocate(sizeof kTwin);
+    std::memcpy(secret->storage({}).data(), kTwin, sizeof kTwin);
+    secret->set_size(sizeof kTwin);
+    const auto twin = device->key_importer()->import_twin({Scheme::ed25519, "twin", {}}, *secret,
+                                                          x25519_public_key(*parse_ssh_public_key(kTwinsKey)).value(),
+                                                          hal::kNoDeadline);
+    ASSERT_TRUE(twin) << as_told(twin.error());
+    twin_uri = twin->description.uri.view();
+  }
+  EXPECT_EQ(run_in_child([&] {
+              std::optional<WorkingSigner> signer(std::in_place, uri(),
+                                                  [&](SignerOptions& options) { options.twin_uri = twin_uri; });
+              SealedTaskOpener* opener = signer->signer().sealed_tasks();
+              Status opened = Status::ok;
+              hang("C_DeriveKey", [&] { opened = opener->open_sealed_task(kBox, 60s).status(); });
+              signer->signer() = std::move(WorkingSigner(uri()).signer());
+              let_go();  // and the thread finds everything where it was
+              signer.reset();
+              // The box is for the twin's own key, and this signer has another.
+              return opened == Status::authority_answer_invalid;
             }),
             0);
 }

@@ -107,7 +107,8 @@ Result<void> prove_twin(hal::KeyDevice& device, std::string_view twin_uri, const
   const std::size_t size = HOLDFAST_TRY(seal_box(std::as_bytes(std::span(kProofName)), recipient, box));
   std::array<char, base64_size(Base64::standard, box.size())> text{};
   const std::size_t text_size = encode_base64(Base64::standard, std::span(box).first(size), text);
-  TwinOpener opener = HOLDFAST_TRY(TwinOpener::create(device, hal::system_clock(), twin_uri, public_key));
+  CallCount calls;
+  TwinOpener opener = HOLDFAST_TRY(TwinOpener::create(device, hal::system_clock(), calls, twin_uri, public_key));
   const auto opened = opener.open_sealed_task({text.data(), text_size}, kProofTimeout);
   if (!opened && opened.status() != Status::authority_answer_invalid) return opened.error();
   if (opened && opened->view() == kProofName) return {};

@@ -58,6 +58,8 @@ class Import : public OnToken {
     const RawSession raw(SoftHsm::kLabel);
     return raw.count_objects();
   }
+
+  CallCount calls_;
 };
 
 TEST_F(Import, AnEd25519KeySignsAsItDidBefore) {
@@ -104,7 +106,7 @@ TEST_F(Import, TheTwinOpensWhatIsSealedToTheKey) {
   EXPECT_STATUS(device->sign(twin->handle, Scheme::ed25519, {}, kNoDeadline), scheme_unsupported);
 
   const auto found = open_for_test(direct(), DeviceAccess::sign);
-  auto opener = TwinOpener::create(*found, hal::system_clock(), twin->description.uri.view(), public_key());
+  auto opener = TwinOpener::create(*found, hal::system_clock(), calls_, twin->description.uri.view(), public_key());
   ASSERT_OK(opener);
   const auto id = opener->open_sealed_task(kBox, std::chrono::seconds(30));
   ASSERT_OK(id);
@@ -115,7 +117,7 @@ TEST_F(Import, WhatIsSealedWronglyIsTheAuthoritysFault) {
   const auto device = open_for_test(direct(), DeviceAccess::provision);
   const auto twin = import_twin(*device);
   ASSERT_OK(twin);
-  auto opener = TwinOpener::create(*device, hal::system_clock(), twin->description.uri.view(), public_key());
+  auto opener = TwinOpener::create(*device, hal::system_clock(), calls_, twin->description.uri.view(), public_key());
   ASSERT_OK(opener);
   std::string changed(kBox);
   changed[60] = changed[60] == 'A' ? 'B' : 'A';
