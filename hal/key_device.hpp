@@ -353,8 +353,9 @@ class KeyDevice {
   /// `key_changed`, `scheme_unsupported` for a key of another kind. Finding again raises the generation.
   [[nodiscard]] virtual Result<KeyHandle> find_key(const KeySelector& selector, BootTime deadline) noexcept = 0;
 
-  /// Reads the key's public half and attributes from the device, afresh at each call.
-  [[nodiscard]] virtual Result<KeyDescription> describe(KeyHandle key) noexcept = 0;
+  /// Reads the key's public half and attributes from the device, afresh at each call. `deadline_exceeded` when the
+  /// device's turn does not come by then.
+  [[nodiscard]] virtual Result<KeyDescription> describe(KeyHandle key, BootTime deadline = kNoDeadline) noexcept = 0;
 
   /// Signs: for Ed25519 `input` is the message, for ES256 its SHA-256 digest of 32 bytes.
   ///

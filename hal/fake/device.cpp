@@ -110,7 +110,7 @@ Result<KeyHandle> FakeDevice::find_key(const KeySelector& selector, BootTime dea
   return bind(found.uid);
 }
 
-Result<KeyDescription> FakeDevice::describe(KeyHandle key) noexcept {
+Result<KeyDescription> FakeDevice::describe(KeyHandle key, BootTime) noexcept {
   auto entered = enter(Call::read_attributes, "reading a key's attributes");
   if (!entered) return entered.error();
   return describe_object(HOLDFAST_TRY(object_of(key)));

@@ -33,7 +33,7 @@ class FakeDevice final : public KeyDevice,
   [[nodiscard]] static Result<DevicePtr> open(FakeToken& token, const FakeDeviceOptions& options) noexcept;
 
   Result<KeyHandle> find_key(const KeySelector& selector, BootTime deadline) noexcept override;
-  Result<KeyDescription> describe(KeyHandle key) noexcept override;
+  Result<KeyDescription> describe(KeyHandle key, BootTime deadline) noexcept override;
   Result<Signature> sign(KeyHandle key, Scheme scheme, std::span<const std::byte> input,
                          BootTime deadline) noexcept override;
   Result<void> reset(BootTime deadline) noexcept override;

@@ -237,8 +237,8 @@ Result<KeyHandle> Device::find_key(const KeySelector& selector, BootTime deadlin
   });
 }
 
-Result<KeyDescription> Device::describe(KeyHandle handle) noexcept {
-  return visit(kNoDeadline, [&](const Visit& visit) noexcept -> Result<KeyDescription> {
+Result<KeyDescription> Device::describe(KeyHandle handle, BootTime deadline) noexcept {
+  return visit(deadline, [&](const Visit& visit) noexcept -> Result<KeyDescription> {
     const CK_OBJECT_HANDLE object = HOLDFAST_TRY(object_of(handle));
     return describe(HOLDFAST_TRY(read_key(visit.session(), object, std::nullopt)));
   });

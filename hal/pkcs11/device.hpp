@@ -28,7 +28,7 @@ class Device : public KeyDevice {
                                     ModuleUse module) noexcept;
 
   Result<KeyHandle> find_key(const KeySelector& selector, BootTime deadline) noexcept override;
-  Result<KeyDescription> describe(KeyHandle key) noexcept override;
+  Result<KeyDescription> describe(KeyHandle key, BootTime deadline) noexcept override;
   Result<Signature> sign(KeyHandle key, Scheme scheme, std::span<const std::byte> input,
                          BootTime deadline) noexcept override;
   Result<void> reset(BootTime deadline) noexcept override;

@@ -261,10 +261,10 @@ Result<KeyHandle> Device::find_key(const KeySelector& selector, BootTime deadlin
   });
 }
 
-Result<KeyDescription> Device::describe(KeyHandle handle) noexcept {
-  return visit(kNoDeadline, [&]() noexcept -> Result<KeyDescription> {
-    FoundKey* key = HOLDFAST_TRY(use(handle, kNoDeadline));
-    auto now = read_public(connection_, key->object.handle, kNoDeadline);
+Result<KeyDescription> Device::describe(KeyHandle handle, BootTime deadline) noexcept {
+  return visit(deadline, [&]() noexcept -> Result<KeyDescription> {
+    FoundKey* key = HOLDFAST_TRY(use(handle, deadline));
+    auto now = read_public(connection_, key->object.handle, deadline);
     if (!now && is_lost_handle(static_cast<ResponseCode>(now.error().native))) {
       forget_objects();
       flush_strays();

@@ -43,7 +43,7 @@ class Device : public KeyDevice {
   [[nodiscard]] static Device* make(const DeviceOptions& options, const KeyUri& uri, ForkGuard guard) noexcept;
 
   Result<KeyHandle> find_key(const KeySelector& selector, BootTime deadline) noexcept override;
-  Result<KeyDescription> describe(KeyHandle key) noexcept override;
+  Result<KeyDescription> describe(KeyHandle key, BootTime deadline) noexcept override;
   Result<Signature> sign(KeyHandle key, Scheme scheme, std::span<const std::byte> input,
                          BootTime deadline) noexcept override;
   Result<void> reset(BootTime deadline) noexcept override;

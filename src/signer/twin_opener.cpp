@@ -44,7 +44,7 @@ Result<TaskId> TwinOpener::open_sealed_task(std::string_view sealed, std::chrono
 
   const hal::BootTime deadline = clock_->boot().after(std::max(timeout, std::chrono::nanoseconds::zero()));
   const hal::KeyHandle twin = HOLDFAST_TRY(agreement_->find_twin(uri_.view(), deadline));
-  const hal::KeyDescription description = HOLDFAST_TRY(device_->describe(twin));
+  const hal::KeyDescription description = HOLDFAST_TRY(device_->describe(twin, deadline));
   HOLDFAST_TRY(check_twin_policy(description));
   std::array<std::byte, 128> text{};
   std::size_t size = 0;

@@ -109,6 +109,17 @@ TEST_F(HungCall, TheCounterSeesACallThatNobodyMissed) {
   let_go();
 }
 
+TEST_F(HungCall, WhoeverDescribesAKeyMeanwhileIsToldInTime) {
+  const auto device = open_for_test(uri(), hal::DeviceAccess::sign, 2);
+  const auto key = device->find_key({}, hal::kNoDeadline);
+  ASSERT_TRUE(key);
+  hang("C_GetAttributeValue", [&] { EXPECT_TRUE(device->describe(*key)); });
+  const auto described = device->describe(*key, hal::system_clock().boot().after(50ms));
+  EXPECT_EQ(described.status(), Status::deadline_exceeded) << as_told(described.error());
+  let_go();
+  EXPECT_TRUE(device->describe(*key, hal::system_clock().boot().after(10s)));
+}
+
 TEST_F(HungCall, AResetIsRefusedInTimeWhileACallIsInside) {
   const auto device = open_for_test(uri(), hal::DeviceAccess::sign, 2);
   const auto key = device->find_key({}, hal::kNoDeadline);
