@@ -103,6 +103,7 @@ bool is_registrars(Status status) noexcept {
     case Status::invalid_argument:
     case Status::permission_denied:
     case Status::file_invalid:
+    case Status::file_untrusted:
     case Status::sealed_answer:
     case Status::deadline_exceeded:
     case Status::authority_unavailable:

@@ -7,6 +7,7 @@
 #include "tests/support/authority_process.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/software_key.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,6 +19,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -164,6 +166,32 @@ TEST_F(RegistrarProcessTest, TheAuthoritysErrorsArriveInFull) {
   EXPECT_EQ(hint_of(carried.error()), hint_of(own.error()));
   EXPECT_EQ(carried.error().detail.view(), own.error().detail.view());
   EXPECT_EQ(registrar->state(), RegistrarProcessState::running);
+}
+
+/// The authority's certificate in a folder of its own, for a registrar's process that lives long.
+class RenewedTrust : public RegistrarProcessTest {
+ protected:
+  RenewedTrust() { options_.registrar.ca_file = folder_.write("ca.pem", certificate(), 0644); }
+  [[nodiscard]] std::string certificate() const { return read_file(authority_.certificate()); }
+  [[nodiscard]] std::string ca() const { return folder_.file("ca.pem"); }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(RenewedTrust, ACaThatOthersMayWriteIsToldAndTheProcessGoesOn) {
+  auto registrar = RegistrarProcess::start(options_);
+  ASSERT_TRUE(registrar);
+  ASSERT_EQ(chmod(ca().c_str(), 0664), 0);
+  const auto carried = registrar->register_task(*signer_, 60s);
+  const auto own = Registrar::create(options_.registrar)->register_task(*signer_, 60s);
+  ASSERT_EQ(own.status(), Status::file_untrusted);
+  EXPECT_EQ(carried.status(), Status::file_untrusted);
+  EXPECT_STREQ(carried.error().doing, own.error().doing);
+  EXPECT_EQ(hint_of(carried.error()), hint_of(own.error()));
+  EXPECT_EQ(carried.error().detail.view(), own.error().detail.view());
+  ASSERT_EQ(registrar->state(), RegistrarProcessState::running);
+  ASSERT_EQ(chmod(ca().c_str(), 0644), 0);
+  EXPECT_TRUE(registrar->register_task(*signer_, 60s));
 }
 
 TEST_F(RegistrarProcessTest, ServesTwoHostsApart) {

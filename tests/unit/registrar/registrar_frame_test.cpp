@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/registrar/registrar_frame.hpp"
 
+#include "hal/system_error.hpp"
+#include "src/registrar/answer.hpp"
 #include "src/registrar/curl_error.hpp"
+#include "src/registrar/curl_library.hpp"
 #include "src/registrar/error_texts.hpp"
 #include "src/registrar/refusal.hpp"
+#include "src/registrar/trust_files.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <gtest/gtest.h>
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include <cstring>
 #include <random>
@@ -133,15 +139,71 @@ TEST(RegistrarFrame, CarriesNoErrorThatIsNotARegistrars) {
     frame.error = failure(static_cast<Status>(status), Layer::registrar, "registering a task");
     const bool is_plausible = status == HOLDFAST_OK || status == HOLDFAST_INVALID_ARGUMENT ||
                               status == HOLDFAST_PERMISSION_DENIED || status == HOLDFAST_FILE_INVALID ||
-                              status == HOLDFAST_SEALED_ANSWER || status == HOLDFAST_DEADLINE_EXCEEDED ||
-                              status == HOLDFAST_AUTHORITY_UNAVAILABLE || status == HOLDFAST_RESOURCE_EXHAUSTED ||
-                              status == HOLDFAST_AUTHORITY_REFUSED || status == HOLDFAST_AUTHORITY_ANSWER_INVALID ||
-                              status == HOLDFAST_AUTHORITY_UNTRUSTED;
+                              status == HOLDFAST_FILE_UNTRUSTED || status == HOLDFAST_SEALED_ANSWER ||
+                              status == HOLDFAST_DEADLINE_EXCEEDED || status == HOLDFAST_AUTHORITY_UNAVAILABLE ||
+                              status == HOLDFAST_RESOURCE_EXHAUSTED || status == HOLDFAST_AUTHORITY_REFUSED ||
+                              status == HOLDFAST_AUTHORITY_ANSWER_INVALID || status == HOLDFAST_AUTHORITY_UNTRUSTED;
     EXPECT_EQ(read_frame(packet(frame)).has_value(), is_plausible) << status;
   }
   RegistrarFrame frame{.kind = Kind::failed};
   frame.error = failure(Status::authority_refused, Layer::pkcs11, "logging in");
   EXPECT_FALSE(read_frame(packet(frame)));
+}
+
+void expect_carried(const Error& error) {
+  RegistrarFrame frame{.kind = Kind::failed};
+  frame.error = error;
+  const auto read = read_frame(packet(frame));
+  ASSERT_TRUE(read) << status_name(error.status) << " while " << error.doing << ": " << error.detail.view();
+  EXPECT_EQ(read->error.status, error.status);
+  EXPECT_EQ(read->error.layer, error.layer);
+  EXPECT_STREQ(read->error.doing, error.doing);
+}
+
+// What the host takes for no frame costs it the child.
+TEST(RegistrarFrame, CarriesEveryErrorOfTheFilesThatAreTrusted) {
+  const test::TemporaryFolder folder;
+  const std::string open_folder = folder.file("open");
+  ASSERT_EQ(mkdir(open_folder.c_str(), 0755), 0);
+  const std::string bad_paths[] = {folder.write("writable.pem", "", 0664),
+                                   folder.write("open/ca.pem", ""),
+                                   open_folder,
+                                   folder.file("missing.pem"),
+                                   folder.file("writable.pem/below"),
+                                   "relative.pem",
+                                   "/" + std::string(5000, 'x'),
+                                   "/dev/null"};
+  ASSERT_EQ(chmod(open_folder.c_str(), 0777), 0);
+  for (const std::string& path : bad_paths) {
+    for (std::string RegistrarOptions::*member :
+         {&RegistrarOptions::ca_file, &RegistrarOptions::ca_directory, &RegistrarOptions::client_certificate,
+          &RegistrarOptions::client_key}) {
+      RegistrarOptions options;
+      options.*member = path;
+      const auto files = check_trust_files(options);
+      ASSERT_FALSE(files) << path;
+      expect_carried(files.error());
+    }
+  }
+  // Whatever the system says of a file that is opened; that it is there already it says of one that is made.
+  for (int code = 1; code < 134; ++code) {
+    if (code == EEXIST) continue;
+    expect_carried(hal::system_error(code, "checking the CA file", "/etc/ssl/ca.pem", "cannot be opened"));
+  }
+}
+
+TEST(RegistrarFrame, CarriesEveryErrorOfATransferAndOfAnAnswer) {
+  for (int code = 1; code < 100; ++code) {
+    expect_carried(curl_error(static_cast<CURLcode>(code), "asking the authority", ""));
+  }
+  for (int status = 100; status < 600; ++status) {
+    expect_carried(refusal_of({.status = status, .body = {}}, WallSeconds{0}));
+  }
+  expect_carried(load_curl_library("no-such-library.so").error());
+  for (const std::string_view body :
+       {"", "<html>", "[]", "{}", R"({"task_id":1})", R"({"task_id":"a b"})", R"({"encrypted_task_id":"AAAA"})"}) {
+    expect_carried(read_task_answer(body, nullptr, std::chrono::seconds(1)).error());
+  }
 }
 
 TEST(RegistrarFrame, ShowsNoControlCharacters) {
