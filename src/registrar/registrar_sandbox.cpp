@@ -10,7 +10,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <exception>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <system_error>
+#include <vector>
 
 namespace holdfast {
 namespace {
@@ -63,7 +70,47 @@ void allow_reading(int ruleset, const char* path) noexcept {
   close(parent);
 }
 
-bool close_landlock(const RegistrarOptions& options) noexcept {
+// Whether it lies in a folder, or beneath one: what a few may read is a PIN file or somebody's key, except those that
+// were named to us. So is what cannot be looked at, and a folder of that many files is not one for certificates.
+bool holds_secrets(const std::filesystem::path& folder, std::span<const std::filesystem::path> named) {
+  constexpr int kMostEntries = 4096;
+  int entries = 0;
+  std::error_code code;
+  for (std::filesystem::recursive_directory_iterator entry(folder, code), end; !code && entry != end;
+       entry.increment(code)) {
+    std::error_code unseen;
+    const std::filesystem::file_status status = entry->symlink_status(unseen);
+    if (unseen || ++entries > kMostEntries) return true;
+    const bool is_for_all =
+        (status.permissions() & std::filesystem::perms::others_read) != std::filesystem::perms::none;
+    const bool is_link = std::filesystem::is_symlink(status);  // leads to what has a rule of its own, or none
+    if (!is_link && !is_for_all && std::ranges::find(named, entry->path()) == named.end()) return true;
+  }
+  return static_cast<bool>(code);
+}
+
+// A rule is for an inode, and a certificate is renewed by putting a new file in the place of the old one: the rule
+// for its folder lets us see that. The folder of its name, and that of the file if the name is a link.
+void allow_renewal(int ruleset, std::span<const std::string* const> files) {
+  std::vector<std::filesystem::path> named;
+  std::vector<std::filesystem::path> folders;
+  for (const std::string* file : files) {
+    std::error_code code;
+    const std::filesystem::path folder = std::filesystem::canonical(std::filesystem::path(*file).parent_path(), code);
+    if (file->empty() || code) continue;
+    named.push_back(folder / std::filesystem::path(*file).filename());
+    folders.push_back(folder);
+    const std::filesystem::path real = std::filesystem::canonical(named.back(), code);
+    if (code) continue;
+    named.push_back(real);
+    folders.push_back(real.parent_path());
+  }
+  for (const std::filesystem::path& folder : folders) {
+    if (!holds_secrets(folder, named)) allow_reading(ruleset, folder.c_str());
+  }
+}
+
+bool close_landlock(const RegistrarOptions& options) {
   landlock_ruleset_attr attributes{};  // newer headers have members for newer kinds of rules, which stay 0
   attributes.handled_access_fs = kHandled;
   const auto ruleset = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0));
@@ -73,6 +120,8 @@ bool close_landlock(const RegistrarOptions& options) noexcept {
        {&options.ca_file, &options.ca_directory, &options.client_certificate, &options.client_key}) {
     if (!path->empty()) allow_reading(ruleset, path->c_str());
   }
+  const std::string* const files[] = {&options.ca_file, &options.client_certificate, &options.client_key};
+  allow_renewal(ruleset, files);
   const bool is_closed = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
   close(ruleset);
   return is_closed;
@@ -108,7 +157,7 @@ int leave_host_behind(int socket, pid_t host) noexcept {
   return kOwnSocket;
 }
 
-Result<void> close_registrar_sandbox(const RegistrarProcessOptions& options) noexcept {
+Result<void> close_registrar_sandbox(const RegistrarProcessOptions& options) noexcept try {
   const rlimit nothing{0, 0};
   setrlimit(RLIMIT_CORE, &nothing);
   setrlimit(RLIMIT_FSIZE, &nothing);
@@ -124,6 +173,8 @@ Result<void> close_registrar_sandbox(const RegistrarProcessOptions& options) noe
     return std::move(error).about("this kernel has no Landlock");
   }
   return {};
+} catch (const std::exception&) {
+  return failure(Status::resource_exhausted, Layer::registrar, kDoing).about("memory");
 }
 
 }  // namespace holdfast

@@ -13,7 +13,8 @@ namespace holdfast {
 [[nodiscard]] int leave_host_behind(int socket, pid_t host) noexcept;
 
 /// No new privileges, no core dump, no tracing by its equals, nothing written to a file, and with Landlock
-/// (Linux 5.13) nothing read but shared libraries, what name look-up reads, and the certificates the options name.
+/// (Linux 5.13) nothing read but shared libraries, what name look-up reads, and the certificates the options name,
+/// with their folders if no secret lies there (docs/sandboxing.md). `resource_exhausted` without memory;
 /// `permission_denied` if the kernel has no Landlock and `requires_landlock` is set.
 [[nodiscard]] Result<void> close_registrar_sandbox(const RegistrarProcessOptions& options) noexcept;
 

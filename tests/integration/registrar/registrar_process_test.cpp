@@ -194,6 +194,59 @@ TEST_F(RenewedTrust, ACaThatOthersMayWriteIsToldAndTheProcessGoesOn) {
   EXPECT_TRUE(registrar->register_task(*signer_, 60s));
 }
 
+TEST_F(RenewedTrust, AFilePutInItsPlaceIsReadAtTheNextRequest) {
+  auto registrar = RegistrarProcess::start(options_);
+  ASSERT_TRUE(registrar);
+  ASSERT_TRUE(registrar->register_task(*signer_, 60s));
+  for (int i = 0; i < 2; ++i) {
+    std::filesystem::rename(folder_.write("new", certificate(), 0644), ca());
+    const auto task = registrar->register_task(*signer_, 60s);
+    EXPECT_TRUE(task) << task.error().detail.view();
+  }
+}
+
+TEST_F(RenewedTrust, SoIsOneThatItsNameLeadsToAnew) {
+  std::filesystem::create_directory(folder_.file("first"));
+  std::filesystem::create_directory(folder_.file("second"));
+  folder_.write("first/ca.pem", certificate(), 0644);
+  folder_.write("second/ca.pem", certificate(), 0644);
+  std::filesystem::remove(ca());
+  std::filesystem::create_symlink("first/ca.pem", ca());
+  auto registrar = RegistrarProcess::start(options_);
+  ASSERT_TRUE(registrar);
+  ASSERT_TRUE(registrar->register_task(*signer_, 60s));
+  std::filesystem::create_symlink("second/ca.pem", folder_.file("new"));
+  std::filesystem::rename(folder_.file("new"), ca());
+  const auto task = registrar->register_task(*signer_, 60s);
+  EXPECT_TRUE(task) << task.error().detail.view();
+}
+
+// The path of a secret beside the CA, and of the CA.
+struct Neighbours {
+  std::string secret;
+  std::string ca;
+};
+
+bool reads_the_ca_alone(void* context) noexcept {
+  const auto& neighbours = *static_cast<const Neighbours*>(context);
+  return open(neighbours.ca.c_str(), O_RDONLY) >= 0 && open(neighbours.secret.c_str(), O_RDONLY) < 0;
+}
+
+TEST_F(RenewedTrust, AFolderInWhichASecretLiesStaysClosed) {
+  if (syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) < 1) {
+    GTEST_SKIP() << "landlock: this kernel has none";
+  }
+  std::filesystem::create_directory(folder_.file("keys"));
+  options_.enter_sandbox = reads_the_ca_alone;
+  for (const char* name : {"pin", "keys/pin"}) {
+    Neighbours neighbours{.secret = folder_.write(name, "1234", 0600), .ca = ca()};
+    options_.sandbox_context = &neighbours;
+    const auto registrar = RegistrarProcess::start(options_);
+    EXPECT_TRUE(registrar) << name << ": " << registrar.error().detail.view();
+    std::filesystem::remove(neighbours.secret);
+  }
+}
+
 TEST_F(RegistrarProcessTest, ServesTwoHostsApart) {
   auto first = RegistrarProcess::start(options_);
   auto second = RegistrarProcess::start(options_);
