@@ -56,16 +56,7 @@ Result<void> CompanionHeaders::set(const AccountMetadata& account) {
   return {};
 }
 
-Result<SessionCore*> AgentSession::State::usable() const noexcept {
-  if (fork_guard.is_forked()) [[unlikely]] {
-    return forked();
-  }
-  SessionCore* ready_core = ready.load(std::memory_order_acquire);
-  if (ready_core == nullptr) [[unlikely]] {
-    return error();
-  }
-  return ready_core;
-}
+Error AgentSession::State::unusable() const noexcept { return fork_guard.is_forked() ? forked() : error(); }
 
 Result<void> AgentSession::State::climb() noexcept {
   if (fork_guard.is_forked()) return forked();
@@ -145,8 +136,7 @@ SessionState AgentSession::state() const noexcept {
 }
 
 Error AgentSession::state_error() const noexcept {
-  const auto usable = state_->usable();
-  return usable ? Error{} : usable.error();
+  return state_->usable() != nullptr ? Error{} : state_->unusable();
 }
 
 Result<void> AgentSession::reopen() noexcept { return state_->climb(); }
@@ -165,12 +155,14 @@ std::span<const HeaderField> AgentSession::companions() const noexcept {
 Result<void> AgentSession::register_task() noexcept { return register_task(state_->rules.registration_timeout); }
 
 Result<void> AgentSession::register_task(std::chrono::milliseconds timeout) noexcept {
-  SessionCore* core = HOLDFAST_TRY(state_->usable());
+  SessionCore* core = state_->usable();
+  if (core == nullptr) return state_->unusable();
   return core->register_task(timeout);
 }
 
 Result<TaskGeneration> AgentSession::adopt_task(const TaskId& task) noexcept {
-  SessionCore* core = HOLDFAST_TRY(state_->usable());
+  SessionCore* core = state_->usable();
+  if (core == nullptr) return state_->unusable();
   return core->adopt_task(task);
 }
 
@@ -180,25 +172,26 @@ TaskGeneration AgentSession::generation() const noexcept {
 }
 
 Result<Authorization> AgentSession::authorization(std::span<char> out, Freshness freshness) noexcept {
-  const auto core = state_->usable();
-  if (!core) [[unlikely]] {
+  SessionCore* core = state_->usable();
+  if (core == nullptr) [[unlikely]] {
     std::ranges::fill(out, '\0');
-    return core.error();
+    return state_->unusable();
   }
-  return (*core)->authorization(out, freshness);
+  return core->authorization(out, freshness);
 }
 
 Result<HeaderSet> AgentSession::headers_for(std::string_view url, std::span<char> out, Freshness freshness) noexcept {
-  const auto core = state_->usable();
-  if (!core) [[unlikely]] {
+  SessionCore* core = state_->usable();
+  if (core == nullptr) [[unlikely]] {
     std::ranges::fill(out, '\0');
-    return core.error();
+    return state_->unusable();
   }
-  return (*core)->headers_for(url, out, freshness);
+  return core->headers_for(url, out, freshness);
 }
 
 Result<void> AgentSession::rejected(TaskGeneration generation, int http_status) noexcept {
-  SessionCore* core = HOLDFAST_TRY(state_->usable());
+  SessionCore* core = state_->usable();
+  if (core == nullptr) return state_->unusable();
   return core->rejected(generation, http_status);
 }
 

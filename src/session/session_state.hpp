@@ -55,9 +55,13 @@ struct AgentSession::State {
         clock(time),
         log(told) {}
 
-  /// The core of a ready session; else what every method that needs it answers. `forked` in a child: the threads that
-  /// hold a lock of this session, or were copying into it, are the parent's and let nothing go there.
-  [[nodiscard]] Result<SessionCore*> usable() const noexcept;
+  /// The core of a ready session; else null, and `unusable` is what every method that needs it answers. In a child
+  /// that is `forked`: the threads that hold a lock of this session, or were copying into it, are the parent's and let
+  /// nothing go there.
+  [[nodiscard]] SessionCore* usable() const noexcept {
+    return fork_guard.is_forked() ? nullptr : ready.load(std::memory_order_acquire);
+  }
+  [[nodiscard]] Error unusable() const noexcept;
   /// Climbs as far as it gets; the error says what stopped it, and is kept.
   [[nodiscard]] Result<void> climb() noexcept;
   [[nodiscard]] Result<void> climb_once();
