@@ -112,7 +112,8 @@ Result<FailureRecord> PinGovernor::lock(const PinOwner& owner, BootTime deadline
   return FailureRecord::lock(folder, owner, clock_, deadline);
 }
 
-Result<void> PinGovernor::judge(FailureRecord& record, const PinOwner& owner, const SourceIdentity& source) noexcept {
+Result<void> PinGovernor::judge(FailureRecord& record, const PinOwner& owner, const SourceIdentity& source,
+                                bool is_proven) noexcept {
   const std::int64_t now = clock_.boot().ns;
   for (PinFailure& one : record.failures()) {
     if (one.role != owner.role) continue;
@@ -121,6 +122,9 @@ Result<void> PinGovernor::judge(FailureRecord& record, const PinOwner& owner, co
       return refused_before(was_judged ? "" : "a login with it was cut off before the token answered", kCorrectFile);
     }
     if (source.kind == SourceIdentity::Kind::file || one.source.kind != source.kind) continue;
+    // Of a source without a file nobody can tell whose PIN was refused. One that was accepted is not held back for
+    // it: another service's wrong credential would stop it for good.
+    if (is_proven) continue;
     const bool is_asked = source.kind == SourceIdentity::Kind::asked;
     if (!is_asked && one.times >= kMostTriesOfOthers) {
       return refused_before("two in a row from this kind of source were refused", kLogIn);
@@ -138,7 +142,7 @@ Result<void> PinGovernor::check(const PinOwner& owner, SourceIdentity::Kind kind
   FailureRecord record = HOLDFAST_TRY(lock(owner, kNoDeadline));
   SourceIdentity source;
   source.kind = kind;
-  const auto verdict = judge(record, owner, source);
+  const auto verdict = judge(record, owner, source, false);
   (void)record.save();  // an empty one is not left behind
   return verdict;
 }
@@ -150,7 +154,7 @@ Result<PinAttempt> PinGovernor::begin(const PinOwner& owner, const SourceIdentit
   PinAttempt attempt;
   attempt.shield_.emplace();
   if (!record) return attempt;
-  if (const auto verdict = judge(*record, owner, source); !verdict) {
+  if (const auto verdict = judge(*record, owner, source, is_proven); !verdict) {
     (void)record->save();
     return verdict.error();
   }

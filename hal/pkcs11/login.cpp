@@ -140,8 +140,10 @@ Result<void> Login::begin(const CK_TOKEN_INFO& token, std::string_view key, Boot
   if (!attempt) {
     Error error = attempt.error();
     if (error.detail.empty()) error.detail.append(whose_.view());
-    // Another process saw it refused: once that is cleared, it is by another PIN than the one kept here.
-    if (error.status == Status::pin_refused_before) {
+    // Another process saw this file refused: once that is cleared, it is by another PIN than the one kept here. A
+    // source without a file is only made to wait, and one that was accepted not even that.
+    const bool is_for_good = is_proven_ || source_.kind == SourceIdentity::Kind::file;
+    if (error.status == Status::pin_refused_before && is_for_good) {
       refusal_ = error;
       forget();
     }

@@ -134,6 +134,24 @@ TEST_F(Pkcs11Governor, a_login_after_a_reset_is_recorded_as_well) {
   EXPECT_EQ(status_in_child(), Status::pin_refused_before);
 }
 
+// Two services of one user: what is in the environment of one says nothing of the other's.
+TEST_F(Pkcs11Governor, a_proven_pin_outlives_the_refusal_of_another_services) {
+  const std::string uri = shimmed();
+  const std::string records = this->records();
+  hal::DeviceOptions options;
+  options.uri = uri;
+  options.pin = *hal::PinSource::parse("env:HOLDFAST_TEST_PIN");
+  options.failure_records = records;
+  setenv("HOLDFAST_TEST_PIN", std::string(SoftHsm::kUserPin).c_str(), 1);
+  const auto device = hal::open_device(options);
+  ASSERT_OK(device);
+  setenv("HOLDFAST_TEST_PIN", "0000-wrong", 1);
+  EXPECT_EQ(run_in_child([&] { return hal::open_device(options).status() == Status::pin_incorrect; }), 0);
+  unsetenv("HOLDFAST_TEST_PIN");
+  EXPECT_OK((*device)->reset(kNoDeadline));
+  EXPECT_OK((*device)->find_key({}, kNoDeadline));
+}
+
 TEST_F(Pkcs11Governor, a_reset_in_a_host_that_lost_the_folder_still_logs_in) {
   const auto device = open(shimmed());
   ASSERT_OK(device);

@@ -226,6 +226,28 @@ TEST_F(Governor, a_proven_pin_that_another_process_saw_refused_is_not_sent) {
   EXPECT_EQ(begin(kFile, kUser, true).status(), Status::pin_refused_before);
 }
 
+// Of a source without a file nobody can tell whose PIN was refused: one that was accepted is not held back for it.
+TEST_F(Governor, a_proven_pin_without_a_file_is_sent_whatever_others_were_refused) {
+  SourceIdentity own = kCredential;
+  own.inode = 77;
+  const SourceIdentity pairs[][2] = {{kCredential, own}, {kPassing, kPassing}, {kAsked, kAsked}};
+  for (const auto& [other, proven] : pairs) {
+    refuse(other);
+    EXPECT_FALSE(is_sent(proven)) << "unproven, it waits";
+    auto after_a_pause = begin(proven, kUser, true);
+    ASSERT_TRUE(after_a_pause) << after_a_pause.error().detail.view();
+    after_a_pause->unjudged();
+    clock_.advance(60s);
+    refuse(changed(other));
+    clock_.advance(60s);
+    auto after_two_in_a_row = begin(proven, kUser, true);
+    ASSERT_TRUE(after_two_in_a_row) << after_two_in_a_row.error().detail.view();
+    after_two_in_a_row->accepted();
+  }
+  refuse(kCredential);
+  EXPECT_EQ(begin(kCredential, kUser, true).status(), Status::pin_refused_before) << "this very credential";
+}
+
 TEST_F(Governor, a_token_that_is_initialised_has_nothing_refused) {
   PinOwner officer = kUser;
   officer.role = PinOwner::Role::security_officer;
