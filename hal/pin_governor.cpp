@@ -12,8 +12,7 @@ constexpr std::chrono::seconds kPauseOfPersons{5};
 constexpr std::chrono::seconds kPauseOfOthers{60};
 constexpr std::uint32_t kMostTriesOfOthers = 2;
 
-constexpr const char* kCorrectFile =
-    "correct the PIN in its file (to send the same one again, touch the file); a login that works clears it as well";
+constexpr const char* kCorrectFile = "correct the PIN in its file; to send the same one again, touch the file";
 constexpr const char* kWaitAndType = "wait as long as it says, then run it again and enter the right PIN";
 constexpr const char* kLogIn =
     "log in once with the right PIN from a file or the prompt (holdfast key list URI --pin-source prompt), which "
@@ -65,7 +64,13 @@ void remove_if(FailureRecord& record, Which which) noexcept {
 
 void PinAttempt::accepted() noexcept {
   if (record_) {
-    remove_if(*record_, [this](const PinFailure& one) { return one.role == now_.role; });
+    // What is in another file is as wrong as it was: with each success here, the service that reads it would lose the
+    // token one try more, and a TPM's count is not taken back by one. Of the others nobody can tell what they hold
+    // now.
+    remove_if(*record_, [this](const PinFailure& one) {
+      return one.role == now_.role &&
+             (one.source.kind != SourceIdentity::Kind::file || is_of(one, now_.role, now_.source));
+    });
     (void)record_->save();  // what stays behind says "trying": at worst a person is asked
   }
   finish();

@@ -17,7 +17,7 @@ class PinAttempt {
   PinAttempt(PinAttempt&&) noexcept = default;
   PinAttempt& operator=(PinAttempt&&) noexcept = default;
 
-  /// The token took it: all that was refused of this owner is forgotten.
+  /// The token took it: what was refused of this owner is forgotten, but for what is in other files.
   void accepted() noexcept;
   /// The token was erased, or has new PINs: all that was refused is forgotten.
   void renewed() noexcept;
@@ -45,7 +45,8 @@ class PinAttempt {
 /// and as long as the source is in the same state, no thread and no process of this user sends it again: also one
 /// that was started anew. A pipe or an environment cannot be told from its next state: it is sent a second time after
 /// a minute at the earliest, and after that not until some PIN was accepted. A person who is asked may try again
-/// after five seconds. A PIN that is accepted clears the record.
+/// after five seconds. A PIN that is accepted clears the record of all but other files, which change when they are
+/// corrected.
 ///
 /// The record is in a folder that a restart of the machine empties. Where no folder can be had, no PIN is sent.
 class PinGovernor {

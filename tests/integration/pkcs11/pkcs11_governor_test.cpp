@@ -70,7 +70,7 @@ TEST_F(Pkcs11Governor, a_corrected_file_is_sent_and_clears_the_record) {
   hsm_.write_pin("0000-wrong");
   EXPECT_STATUS(open(shimmed()), pin_incorrect);
   EXPECT_TRUE(is_anything_recorded());
-  hsm_.write_pin(SoftHsm::kUserPin);
+  hsm_.folder().write("user.pin", SoftHsm::kUserPin);
   EXPECT_OK(open(shimmed()));
   EXPECT_FALSE(is_anything_recorded());
 }

@@ -59,8 +59,12 @@ TEST_F(Tpm2Governor, a_refused_auth_value_is_counted_once_however_often_it_is_tr
   for (int i = 0; i < 5; ++i) EXPECT_EQ(sign_with(wrong), Status::pin_refused_before);
   EXPECT_EQ(run_in_child([&] { return sign_with(wrong) == Status::pin_refused_before; }), 0);
   EXPECT_EQ(lockout_counter(), 1U);
+  // A success does not take the TPM's count back, so it does not make the wrong one worth another try.
   EXPECT_EQ(sign_with(pin_file("the right", "right")), Status::ok);
-  EXPECT_TRUE(std::filesystem::is_empty(records())) << "an accepted one clears the record";
+  EXPECT_EQ(sign_with(wrong), Status::pin_refused_before);
+  EXPECT_EQ(lockout_counter(), 1U);
+  EXPECT_EQ(sign_with(pin_file("the right", "wrong")), Status::ok);
+  EXPECT_TRUE(std::filesystem::is_empty(records())) << "the corrected file clears the record";
 }
 
 TEST_F(Tpm2Governor, after_a_refusal_a_search_for_the_key_leaves_the_tpm_alone) {

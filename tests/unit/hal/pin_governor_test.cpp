@@ -111,6 +111,21 @@ TEST_F(Governor, an_accepted_pin_clears_what_was_refused) {
   EXPECT_FALSE(std::filesystem::exists(record())) << "nothing is left behind";
 }
 
+TEST_F(Governor, one_files_success_leaves_another_file_refused) {
+  SourceIdentity other = kFile;
+  other.inode = 77;
+  refuse(other);
+  refuse(kFile);
+  refuse(kAsked);
+  refuse(kCredential);
+  accept(changed(kFile));
+  EXPECT_FALSE(is_sent(other)) << "a service that restarts for ever loses a try with each success of another";
+  EXPECT_TRUE(is_sent(changed(other)));
+  for (const SourceIdentity& one : {kFile, kAsked, kCredential}) EXPECT_TRUE(is_sent(one));
+  accept(kAsked);
+  EXPECT_FALSE(is_sent(other));
+}
+
 TEST_F(Governor, one_role_does_not_speak_for_another) {
   PinOwner officer = kUser;
   officer.role = PinOwner::Role::security_officer;
