@@ -8,8 +8,7 @@ namespace holdfast::hal {
 
 /// One PIN on its way to a token, under the lock of the token's failure record: no other process, and no other device
 /// of this one, sends a PIN to that token meanwhile. Tell it how the token judged, on the same thread; if nobody
-/// does, because the process died or the answer was lost, the PIN counts as refused. Until then a `SignalShield` is
-/// up.
+/// does, because the process died, the PIN counts as refused. Until then a `SignalShield` is up.
 class PinAttempt {
  public:
   /// An attempt that nothing is kept of.
@@ -23,7 +22,9 @@ class PinAttempt {
   void renewed() noexcept;
   /// The token refused it, or answered what may have been a refusal.
   void refused(std::uint64_t native) noexcept;
-  /// It is certain that the token judged nothing.
+  /// The answer was lost, and may have been a refusal: counts as one.
+  void lost() noexcept { finish(); }
+  /// The token judged nothing, or it is known that sending the PIN again cannot lock it.
   void unjudged() noexcept;
 
  private:

@@ -38,17 +38,25 @@ bool is_unjudged(CK_RV code) noexcept {
     case CKR_HOST_MEMORY:
     case CKR_DEVICE_MEMORY:
     case CKR_SLOT_ID_INVALID:
-    case CKR_GENERAL_ERROR:  // SoftHSM 2.6 when its token folder is away
-    case CKR_DEVICE_ERROR:
-    case CKR_DEVICE_REMOVED:
     case CKR_TOKEN_NOT_PRESENT:
     case CKR_TOKEN_NOT_RECOGNIZED:
-    case CKR_SESSION_CLOSED:
     case CKR_SESSION_HANDLE_INVALID:
     case CKR_CRYPTOKI_NOT_INITIALIZED:
     case CKR_USER_PIN_NOT_INITIALIZED:
     case CKR_USER_ANOTHER_ALREADY_LOGGED_IN:
     case CKR_USER_TOO_MANY_TYPES:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_lost_answer(CK_RV code) noexcept {
+  switch (code) {
+    case CKR_GENERAL_ERROR:  // SoftHSM 2.6 when its token folder is away
+    case CKR_DEVICE_ERROR:   // p11-kit's client whose server died
+    case CKR_DEVICE_REMOVED:
+    case CKR_SESSION_CLOSED:
       return true;
     default:
       return false;
@@ -177,8 +185,11 @@ Result<void> Login::log_in(const Session& session, const CK_TOKEN_INFO& token) n
   }
   Error error = login_failure(code, kLoggingIn).about(whose_.view());
   if (error.status == Status::pin_incorrect && source_.kind == SourceIdentity::Kind::asked) error.hint = kTypedWrong;
-  if (is_unjudged(code)) {
-    attempt_.unjudged();
+  // A proven PIN is right, however the token judged it. What becomes of an unproven one is the record's to say from
+  // now on, so nothing is latched here.
+  const bool is_lost = is_lost_answer(code);
+  if (is_unjudged(code) || is_lost) {
+    is_lost && !is_proven_ ? attempt_.lost() : attempt_.unjudged();
     return error;
   }
   attempt_.refused(code);

@@ -53,6 +53,10 @@ class Login {
 /// try, under whatever name, so the PIN is not sent again.
 [[nodiscard]] bool is_unjudged(CK_RV code) noexcept;
 
+/// The answers for a token or a connection that was lost in the middle of the call (PKCS#11 v3.0 §5.1.2 and §5.1.3):
+/// the PIN may have been judged before. Only one that was accepted earlier is sent again after them.
+[[nodiscard]] bool is_lost_answer(CK_RV code) noexcept;
+
 /// Looks at the token's PIN flags before a PIN is spent on them: a program does not use up a last try.
 [[nodiscard]] Result<void> check_user_pin_flags(const CK_TOKEN_INFO& token) noexcept;
 [[nodiscard]] Result<void> check_so_pin_flags(const CK_TOKEN_INFO& token) noexcept;

@@ -154,6 +154,8 @@ Result<void> erase_and_name(const Calls& calls, const Token& token, const Pins& 
   }
   if (is_unjudged(code) || code == CKR_SESSION_EXISTS) {
     attempt.unjudged();
+  } else if (is_lost_answer(code)) {
+    attempt.lost();
   } else {
     attempt.refused(code);
   }

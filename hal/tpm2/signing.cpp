@@ -77,6 +77,8 @@ Result<PinAttempt> Device::begin_use(const FoundKey& key, const char* doing, Boo
   return attempt;
 }
 
+// An answer that was lost on its way is not taken for a refusal: a resource manager that is restarted would stop a
+// service for good. It cannot lock the TPM either, as its counter is read before each try and one is kept in reserve.
 void Device::end_refused_use(PinAttempt& attempt, const Error& error) noexcept {
   if (error.layer == Layer::tpm2 && is_wrong_auth(static_cast<ResponseCode>(error.native))) {
     attempt.refused(error.native);

@@ -181,7 +181,7 @@ RemedySet remedies_in_step(std::string_view chapter, std::string_view function, 
 RemedySet remedies_in_climb(std::string_view function, unsigned long code) {
   // The PIN may have been judged: it is not tried again, whatever the code (§6: the first refusal latches).
   if (function == "C_Login" && code == CKR_TOKEN_NOT_RECOGNIZED) return Remedy::none;
-  if (function == "C_Login") return may_have_judged_pin(code) ? remedy_of(code) : cured_or_told(code);
+  if (function == "C_Login") return may_have_judged_pin(Moment::climb, code) ? remedy_of(code) : cured_or_told(code);
   // A module that is back already and cannot be initialised yet, a slot that cannot be read yet: the next rung.
   if (function == "C_Initialize") return Remedy::none;
   if (function == "C_GetTokenInfo") return remedy_of(code) | Remedy::none;
@@ -244,12 +244,15 @@ RemedySet remedies_for(std::string_view chapter, Moment moment, const test::Shim
                                  : remedies_in_step(chapter, function, fault.value);
 }
 
-bool may_have_judged_pin(unsigned long code) {
-  return !is_in(code,
-                {CKR_OK, CKR_HOST_MEMORY, CKR_SLOT_ID_INVALID, CKR_GENERAL_ERROR, CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY,
-                 CKR_DEVICE_REMOVED, CKR_SESSION_CLOSED, CKR_SESSION_HANDLE_INVALID, CKR_TOKEN_NOT_PRESENT,
-                 CKR_TOKEN_NOT_RECOGNIZED, CKR_USER_ALREADY_LOGGED_IN, CKR_USER_PIN_NOT_INITIALIZED,
-                 CKR_USER_ANOTHER_ALREADY_LOGGED_IN, CKR_USER_TOO_MANY_TYPES, CKR_CRYPTOKI_NOT_INITIALIZED});
+bool may_have_judged_pin(Moment moment, unsigned long code) {
+  // Lost in the middle of the call.
+  if (is_in(code, {CKR_GENERAL_ERROR, CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_SESSION_CLOSED})) {
+    return moment != Moment::climb;
+  }
+  return !is_in(code, {CKR_OK, CKR_HOST_MEMORY, CKR_SLOT_ID_INVALID, CKR_DEVICE_MEMORY, CKR_SESSION_HANDLE_INVALID,
+                       CKR_TOKEN_NOT_PRESENT, CKR_TOKEN_NOT_RECOGNIZED, CKR_USER_ALREADY_LOGGED_IN,
+                       CKR_USER_PIN_NOT_INITIALIZED, CKR_USER_ANOTHER_ALREADY_LOGGED_IN, CKR_USER_TOO_MANY_TYPES,
+                       CKR_CRYPTOKI_NOT_INITIALIZED});
 }
 
 }  // namespace holdfast::fault

@@ -28,7 +28,8 @@ struct NativeCode {
 [[nodiscard]] RemedySet remedies_for(std::string_view chapter, Moment moment, const test::ShimCall& call,
                                      const test::ShimFault& fault);
 
-/// True if the token may have judged the PIN before it answered `code` to C_Login.
-[[nodiscard]] bool may_have_judged_pin(unsigned long code);
+/// True if the token may have refused the PIN before it answered `code` to C_Login at `moment`: in a climb it is one
+/// that the token took before.
+[[nodiscard]] bool may_have_judged_pin(Moment moment, unsigned long code);
 
 }  // namespace holdfast::fault

@@ -111,7 +111,7 @@ class Pkcs11Walk : public testing::TestWithParam<const char*> {
     // What follows in "init" is another C_InitToken, which gives the token new PINs and new counts.
     trial.may_have_judged_pin = chapter_->name() != "init" && std::string_view(call.function) == "C_Login" &&
                                 (fault.kind == Kind::answer || fault.kind == Kind::lose_answer) &&
-                                may_have_judged_pin(fault.value);
+                                may_have_judged_pin(moment, fault.value);
     trial.keeps_open = keeps_open(call, moment, fault);
     trial.is_a_lie = fault.kind == Kind::length || fault.kind == Kind::garble ||
                      (fault.kind == Kind::answer && fault.value == CKR_OK) ||

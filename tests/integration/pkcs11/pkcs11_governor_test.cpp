@@ -96,13 +96,34 @@ TEST_F(Pkcs11Governor, a_refused_environment_is_not_sent_again_at_once) {
 }
 
 TEST_F(Pkcs11Governor, an_unclear_answer_is_recorded_and_a_clear_failure_of_the_token_is_not) {
-  shim_control().fail("C_Login", 1, CKR_DEVICE_ERROR);
+  shim_control().fail("C_Login", 1, CKR_TOKEN_NOT_PRESENT);
   EXPECT_STATUS(open(shimmed()), device_gone);
   EXPECT_FALSE(is_anything_recorded());
   shim_control().fail("C_Login", 1, CKR_FUNCTION_FAILED);
   EXPECT_STATUS(open(shimmed()), device_fault);
   EXPECT_STATUS(open(shimmed()), pin_refused_before);
   EXPECT_EQ(logins(), 2U);
+}
+
+// The token may have counted a try before it was lost, and a supervisor starts its service as often as that happens.
+TEST_F(Pkcs11Governor, a_pin_whose_answer_was_lost_is_sent_again_only_if_it_was_accepted_before) {
+  for (const CK_RV code : {CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_GENERAL_ERROR}) {
+    hsm_.write_pin("0000-wrong");
+    shim_control().reset_counts();
+    shim_control().strike("C_Login", 1, {.kind = ShimFault::Kind::lose_answer, .value = code});
+    EXPECT_STATUS(open(shimmed()), device_gone);
+    const auto again = open(shimmed());
+    EXPECT_STATUS(again, pin_refused_before);
+    EXPECT_NE(again.error().detail.view().find("cut off"), std::string_view::npos) << again.error().detail.view();
+    EXPECT_EQ(logins(), 1U);
+    hsm_.write_pin(SoftHsm::kUserPin);
+    const auto device = open(shimmed());
+    ASSERT_OK(device);
+    shim_control().strike("C_Login", 1, {.kind = ShimFault::Kind::lose_answer, .value = code});
+    EXPECT_STATUS((*device)->reset(kNoDeadline), device_gone);
+    EXPECT_OK((*device)->reset(kNoDeadline));
+    EXPECT_OK(open(shimmed()));
+  }
 }
 
 TEST_F(Pkcs11Governor, what_fails_before_the_login_is_no_try) {
