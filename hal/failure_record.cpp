@@ -111,6 +111,7 @@ FailureRecord::Name FailureRecord::name_of(const PinOwner& owner) noexcept {
 Result<FailureRecord> FailureRecord::lock(const FileDescriptor& folder, const PinOwner& owner, Clock& clock,
                                           BootTime deadline) noexcept {
   FailureRecord record;
+  record.owner_ = getpid();
   record.name_ = name_of(owner);
   char name[Name::capacity() + 1]{};
   record.name_.view().copy(name, Name::capacity());
@@ -148,8 +149,10 @@ Result<FailureRecord> FailureRecord::lock(const FileDescriptor& folder, const Pi
 }
 
 FailureRecord::~FailureRecord() {
-  // By name, and not only by closing it: a child that was forked meanwhile has the descriptor as well.
-  if (file_) flock(file_.get(), LOCK_UN);  // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult)
+  // By name, and not only by closing it: a child that was forked meanwhile has the descriptor as well. In that child
+  // the lock is its parent's, which is in the middle of a login.
+  if (file_ && owner_ == getpid())
+    flock(file_.get(), LOCK_UN);  // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult)
 }
 
 Result<void> FailureRecord::read() noexcept {

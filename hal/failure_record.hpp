@@ -5,6 +5,8 @@
 #include "hal/pin_source.hpp"
 #include "hal/trusted_file.hpp"
 
+#include <sys/types.h>
+
 #include <array>
 #include <optional>
 #include <string_view>
@@ -52,7 +54,7 @@ class FailureRecord {
 
   /// Makes or opens the record of `owner`'s token in `folder`, waits for its lock until `deadline` and reads it.
   /// `deadline_exceeded` if another process holds it that long; `file_untrusted`, `file_invalid`,
-  /// `resource_exhausted`. Goes on holding the lock until it is destroyed.
+  /// `resource_exhausted`. Goes on holding the lock until it is destroyed; a forked child's copy has no say in that.
   [[nodiscard]] static Result<FailureRecord> lock(const FileDescriptor& folder, const PinOwner& owner, Clock& clock,
                                                   BootTime deadline) noexcept;
 
@@ -77,6 +79,7 @@ class FailureRecord {
   FailureRecord() noexcept = default;
   [[nodiscard]] Result<void> read() noexcept;
 
+  pid_t owner_ = 0;  // the process that has the lock
   FileDescriptor folder_;
   FileDescriptor file_;
   Name name_;

@@ -288,5 +288,17 @@ TEST_F(FailureRecordFile, that_was_removed_while_somebody_waited_is_not_locked_i
   EXPECT_EQ(read_failures(test::read_file(path_of(folder_)), out), 1U);
 }
 
+TEST_F(FailureRecordFile, stays_locked_when_a_forked_child_lets_its_copy_go) {
+  auto record = lock();
+  ASSERT_TRUE(record);
+  EXPECT_EQ(run_in_child([&record] {
+              const FailureRecord copy = std::move(*record);
+              return true;
+            }),
+            0);
+  EXPECT_EQ(lock(system_clock().boot()).status(), Status::deadline_exceeded) << "while the parent logs in";
+  const FailureRecord done = std::move(*record);
+}
+
 }  // namespace
 }  // namespace holdfast::hal
