@@ -147,8 +147,11 @@ void Device::close() noexcept {
   }
   const PipeShield shield;
   const BootTime patience = clock_.boot().after(kPatience);
-  bool is_quiet = pool_.take_all(clock_, patience);
+  bool is_quiet = false;
   {
+    // A login that hangs holds the turn, and in a module that is not ours no session of the pool.
+    const Turn turn(turnstile_, clock_, patience);
+    is_quiet = pool_.take_all(clock_, patience) && turn;
     const Passage passage(module_->gate(), clock_, patience);
     if (passage && attached_.load(std::memory_order_acquire) == module_->generation()) {
       pool_.close();
@@ -158,9 +161,10 @@ void Device::close() noexcept {
     is_quiet = is_quiet && passage && pool_.missing() == 0;
   }
   detach();
-  login_.forget();
-  // A thread that is still inside may come back: to a module that is not finalised, and to this object.
+  // A thread that is still inside may come back: to a module that is not finalised, to this object, and to the PIN
+  // that its C_Login is reading.
   is_left_behind_ = !is_quiet;
+  if (!is_left_behind_) login_.forget();
   is_left_behind_ ? module_.abandon() : module_.release();
 }
 

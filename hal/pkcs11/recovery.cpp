@@ -68,6 +68,8 @@ Result<void> Device::reattach(BootTime deadline) noexcept {
     return log_in_and_open(*token);
   }();
   login_.end();
+  // Closed meanwhile, and left behind for this login, which was the last.
+  if (is_closed_.load(std::memory_order_acquire)) login_.forget();
   pool_.put_all_back(clock_);
   return done;
 }

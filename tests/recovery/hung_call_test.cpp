@@ -23,6 +23,7 @@ std::atomic<const char*> g_function{"C_Sign"};
 std::atomic<int> g_to_hold{0};
 std::atomic<int> g_held{0};
 std::atomic<bool> g_is_let_go{false};
+constexpr unsigned long kSessionClosed = 0xB0;
 
 void hold(const char* function, void*) {
   if (std::strcmp(function, g_function.load()) != 0 || g_to_hold.fetch_sub(1) <= 0) return;
@@ -193,6 +194,35 @@ TEST_F(HungCall, ClosingLeavesBehindWhatADerivationUses) {
               return opened == Status::authority_answer_invalid;
             }),
             0);
+}
+
+// What was closed meanwhile still has the PIN that the login reads when it goes on.
+TEST_F(HungCall, ALoginThatHangsIsClosedAround) {
+  for (const hal::ModuleMode mode : {hal::ModuleMode::own, hal::ModuleMode::share}) {
+    EXPECT_EQ(run_in_child([&] {
+                hal::DeviceOptions options;
+                const std::string uri = this->uri();
+                options.uri = uri;
+                options.module_mode = mode;
+                auto device = hal::open_device(options);
+                if (!device) return false;
+                if (mode == hal::ModuleMode::share) shim_control().fail("C_GetSessionInfo", 1, kSessionClosed);
+                g_function = "C_Login";
+                g_is_let_go = false;
+                g_to_hold = 1;
+                Status said{};
+                std::thread login([&said, raw = device->get()] { said = raw->reset(hal::kNoDeadline).status(); });
+                await([] { return g_held.load() == 1; });
+                shim_control().reset_counts();
+                device->reset();
+                const bool is_left = shim_control().count("C_Finalize") == 0;
+                g_is_let_go = true;
+                login.join();
+                // With anything but the PIN the token would have refused it.
+                return is_left && said == (mode == hal::ModuleMode::own ? Status::ok : Status::reset_not_ours);
+              }),
+              0);
+  }
 }
 
 }  // namespace
