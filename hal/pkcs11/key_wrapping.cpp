@@ -65,9 +65,7 @@ CK_RV WrappingKey::encrypt(CK_MECHANISM mechanism, std::span<const std::byte> pl
   // CKR_OPERATION_ACTIVE, also the removal of what was made. This ends it whatever it answers (PKCS#11 v3.0 §5.8.4).
   std::array<CK_BYTE, 32> rest{};
   CK_ULONG rest_size = rest.size();
-  if (session_.calls->C_EncryptFinal != nullptr) {
-    session_.calls->C_EncryptFinal(session_.handle, rest.data(), &rest_size);
-  }
+  session_.calls->C_EncryptFinal(session_.handle, rest.data(), &rest_size);
   return code;
 }
 

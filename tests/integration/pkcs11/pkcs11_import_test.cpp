@@ -96,6 +96,29 @@ TEST_F(Import, AP256KeyIsUnwrapped) {
   EXPECT_OK(verify_signature(point, std::as_bytes(std::span(message)), *signature));
 }
 
+// As a null pointer in its table.
+TEST_F(Import, AModuleThatLeavesOutWhatUnwrappingNeedsGetsTheKeyInClear) {
+  const PublicKey point = PublicKey::from_bytes(Scheme::es256, unhex(kPointHex)).value();
+  for (const std::string name : {"C_GenerateKey", "C_EncryptInit", "C_Encrypt", "C_UnwrapKey"}) {
+    SoftHsm::tell_lies("null:" + name + ",null:C_EncryptFinal");
+    const auto device = open_for_test(lying(), DeviceAccess::provision);
+    const auto made = device->key_importer()->import_key({Scheme::es256, name, {}}, secret_of(unhex(kScalarHex)),
+                                                         point, kNoDeadline);
+    ASSERT_OK(made);
+    EXPECT_EQ(made->way, "handed over in clear (C_CreateObject)") << name;
+  }
+}
+
+TEST_F(Import, AModuleThatLeavesOutDerivationOpensNoSealedBox) {
+  const auto twin = import_twin(*open_for_test(direct(), DeviceAccess::provision));
+  ASSERT_OK(twin);
+  SoftHsm::tell_lies("null:C_DeriveKey");
+  const auto device = open_for_test(lying(), DeviceAccess::sign);
+  auto opener = TwinOpener::create(*device, hal::system_clock(), calls_, twin->description.uri.view(), public_key());
+  ASSERT_OK(opener);
+  EXPECT_STATUS(opener->open_sealed_task(kBox, std::chrono::seconds(30)), module_unusable);
+}
+
 TEST_F(Import, TheTwinOpensWhatIsSealedToTheKey) {
   const auto device = open_for_test(direct(), DeviceAccess::provision);
   ASSERT_OK(import_key(*device));
