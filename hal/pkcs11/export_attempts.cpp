@@ -16,15 +16,20 @@ using Outcome = ExportAttempt::Outcome;
 
 struct Wrapping {
   std::string_view name;
+  std::string_view under_its_own;  // where the token takes no key from us
   CK_MECHANISM_TYPE mechanism;
   bool takes_iv;
 };
 
 constexpr Wrapping kWrappings[] = {
-    {"wrap under a known key (CKM_AES_KEY_WRAP)", CKM_AES_KEY_WRAP, false},
-    {"wrap under a known key (CKM_AES_KEY_WRAP_PAD)", CKM_AES_KEY_WRAP_PAD, false},
-    {"wrap under a known key (CKM_AES_KEY_WRAP_KWP)", kAesKeyWrapKwp, false},
-    {"wrap under a known key (CKM_AES_CBC_PAD)", CKM_AES_CBC_PAD, true},
+    {"wrap under a known key (CKM_AES_KEY_WRAP)", "wrap under a key of the token's (CKM_AES_KEY_WRAP)",
+     CKM_AES_KEY_WRAP, false},
+    {"wrap under a known key (CKM_AES_KEY_WRAP_PAD)", "wrap under a key of the token's (CKM_AES_KEY_WRAP_PAD)",
+     CKM_AES_KEY_WRAP_PAD, false},
+    {"wrap under a known key (CKM_AES_KEY_WRAP_KWP)", "wrap under a key of the token's (CKM_AES_KEY_WRAP_KWP)",
+     kAesKeyWrapKwp, false},
+    {"wrap under a known key (CKM_AES_CBC_PAD)", "wrap under a key of the token's (CKM_AES_CBC_PAD)", CKM_AES_CBC_PAD,
+     true},
 };
 
 // What is made on the way, destroyed at the end of the scope.
@@ -71,7 +76,9 @@ class Attempts {
     add("set CKA_SENSITIVE to false", after_setting(CKA_SENSITIVE, CK_FALSE));
     add("set CKA_EXTRACTABLE to true", after_setting(CKA_EXTRACTABLE, CK_TRUE));
     add("copy with CKA_EXTRACTABLE true", copy());
-    for (const Wrapping& wrapping : kWrappings) add(wrapping.name, wrap(key_, wrapping));
+    for (const Wrapping& wrapping : kWrappings) {
+      add(is_its_own_ ? wrapping.under_its_own : wrapping.name, wrap(key_, wrapping));
+    }
     if (gone_ != CKR_OK) return native_failure(gone_, kProbing);
     return report_;
   }
@@ -111,7 +118,8 @@ class Attempts {
   }
 
   Answer wrap(CK_OBJECT_HANDLE key, const Wrapping& wrapping) noexcept {
-    if (wrapping_key_ == CK_INVALID_HANDLE) return judge(no_wrapping_key_, false);
+    // Nothing was tried, so nothing was refused.
+    if (wrapping_key_ == CK_INVALID_HANDLE) return {Outcome::not_offered, no_wrapping_key_};
     std::array<CK_BYTE, 16> iv{};
     CK_MECHANISM mechanism{wrapping.mechanism, nullptr, 0};
     if (wrapping.takes_iv) mechanism = {wrapping.mechanism, iv.data(), iv.size()};
@@ -176,7 +184,29 @@ class Attempts {
     no_wrapping_key_ =
         session_.calls->C_CreateObject(session_.handle, attributes, std::size(attributes), &wrapping_key_);
     if (no_wrapping_key_ != CKR_OK) wrapping_key_ = CK_INVALID_HANDLE;
+    if (is_gone(no_wrapping_key_)) gone_ = no_wrapping_key_;
+    if (no_wrapping_key_ != CKR_OK && gone_ == CKR_OK) make_its_own_wrapping_key();
     debris_.add(wrapping_key_);
+  }
+
+  // Many tokens take no secret key in clear. Whatever comes out under one that the token made has left all the same:
+  // whoever may unwrap with that key may ask for any copy.
+  void make_its_own_wrapping_key() noexcept {
+    CK_ULONG size = 32;
+    CK_BBOOL yes = CK_TRUE;
+    CK_BBOOL no = CK_FALSE;
+    CK_ATTRIBUTE attributes[] = {
+        {CKA_VALUE_LEN, &size, sizeof size},
+        {CKA_TOKEN, &no, sizeof no},
+        {CKA_WRAP, &yes, sizeof yes},
+        {CKA_ENCRYPT, &yes, sizeof yes},
+    };
+    CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
+    const CK_RV code =
+        session_.calls->C_GenerateKey(session_.handle, &mechanism, attributes, std::size(attributes), &wrapping_key_);
+    if (is_gone(code)) gone_ = code;
+    is_its_own_ = code == CKR_OK;
+    if (!is_its_own_) wrapping_key_ = CK_INVALID_HANDLE;
   }
 
   const Session& session_;
@@ -185,6 +215,7 @@ class Attempts {
   CK_OBJECT_HANDLE copy_ = CK_INVALID_HANDLE;
   CK_OBJECT_HANDLE wrapping_key_ = CK_INVALID_HANDLE;
   CK_RV no_wrapping_key_ = CKR_OK;
+  bool is_its_own_ = false;
   CK_RV gone_ = CKR_OK;
   ExportReport report_;
 };

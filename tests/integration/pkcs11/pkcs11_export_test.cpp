@@ -66,6 +66,25 @@ INSTANTIATE_TEST_SUITE_P(all, Pkcs11LyingToken,
                                            Lie{"copies", "copy", "copy with CKA_EXTRACTABLE true"}),
                          [](const auto& lie) { return std::string(lie.param.name); });
 
+// What was never tried was not refused.
+TEST_F(Pkcs11Export, wraps_under_a_key_of_the_tokens_where_it_takes_none) {
+  shim_control().fail("C_CreateObject", 0, CKR_TEMPLATE_INCONSISTENT);
+  const auto report = probe(shimmed());
+  ASSERT_OK(report);
+  EXPECT_EQ(shim_control().count("C_WrapKey"), 4U);
+  EXPECT_EQ(outcome(*report, "wrap under a key of the token's (CKM_AES_KEY_WRAP)"), Outcome::refused);
+  EXPECT_STREQ(report->attempts[4].native_name, "CKR_KEY_UNEXTRACTABLE");
+  EXPECT_EQ(objects(), 0U);
+
+  shim_control().reset_counts();
+  shim_control().fail("C_GenerateKey", 0, CKR_MECHANISM_PARAM_INVALID);
+  const auto without = probe(shimmed());
+  ASSERT_OK(without);
+  EXPECT_EQ(shim_control().count("C_WrapKey"), 0U);
+  EXPECT_EQ(outcome(*without, "wrap under a known key (CKM_AES_KEY_WRAP)"), Outcome::not_offered);
+  EXPECT_STREQ(without->attempts[4].native_name, "CKR_TEMPLATE_INCONSISTENT");
+}
+
 // tpm2-pkcs11 1.9: the attribute in its database changes, the TPM's object does not.
 TEST_F(Pkcs11Export, is_not_what_a_changed_attribute_alone_amounts_to) {
   SoftHsm::tell_lies("set");
