@@ -11,6 +11,21 @@ constexpr const char* kResetting = "resetting a PKCS#11 module";
 
 Error timed_out(const char* doing) noexcept { return failure(Status::deadline_exceeded, Layer::pkcs11, doing); }
 
+// The answers after which the module has no session of ours any more (PKCS#11 v3.0 §5.1.2; removing a token closes
+// its sessions, §5.6). After any other they are there, and sessions that were forgotten fill the token.
+bool has_no_sessions(CK_RV code) noexcept {
+  switch (code) {
+    case CKR_SESSION_HANDLE_INVALID:
+    case CKR_SESSION_CLOSED:
+    case CKR_CRYPTOKI_NOT_INITIALIZED:
+    case CKR_DEVICE_REMOVED:
+    case CKR_TOKEN_NOT_PRESENT:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 // ---- which code leads to which rung ----------------------------------------------------------------------------
@@ -96,13 +111,16 @@ Result<void> Device::reset(BootTime deadline) noexcept {
 }
 
 // The module is not ours to finalise, but the sessions and the login are. Nothing is closed: after its owner
-// initialised the module again, our numbers may be the owner's sessions.
+// initialised the module again, our numbers may be the owner's sessions. So they are opened anew only when they are
+// gone; one that fails on its own is replaced by the pool.
 Result<void> Device::renew(BootTime deadline) noexcept {
   const PipeShield shield;
   CK_RV code = CKR_SESSION_HANDLE_INVALID;
   CK_SESSION_INFO info{};
-  if (const Passage passage(module_->gate(), clock_, deadline); passage && login_session_ != CK_INVALID_HANDLE) {
-    code = module_->calls().C_GetSessionInfo(login_session_, &info);
+  {
+    const Passage passage(module_->gate(), clock_, deadline);
+    if (!passage) return timed_out(kResetting);
+    if (login_session_ != CK_INVALID_HANDLE) code = module_->calls().C_GetSessionInfo(login_session_, &info);
   }
   const bool is_logged_in = info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS;
   // Somebody logged out below us.
@@ -113,7 +131,7 @@ Result<void> Device::renew(BootTime deadline) noexcept {
     }
     login_.end();
   }
-  if (code != CKR_OK) (void)reattach(deadline);
+  if (has_no_sessions(code)) (void)reattach(deadline);
   if (login_.is_refused()) return login_.refusal();
   return failure(Status::reset_not_ours, Layer::pkcs11, kResetting);
 }

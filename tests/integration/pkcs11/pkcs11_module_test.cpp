@@ -161,6 +161,24 @@ TEST_F(Pkcs11Module, of_the_host_is_shared_but_never_reset) {
   EXPECT_GT(host.count_objects(), 0U) << "the host's module was finalised";
 }
 
+// Sessions that are forgotten without being closed fill a token for as long as the host lives.
+TEST_F(Pkcs11Module, of_the_host_keeps_the_sessions_that_a_passing_failure_left_alone) {
+  make_key();
+  const auto device = open_as(shimmed(), hal::ModuleMode::share);
+  ASSERT_OK(device);
+  const std::int64_t sessions = shim_control().open_sessions();
+  for (const CK_RV code : {CKR_FUNCTION_FAILED, CKR_DEVICE_ERROR, CKR_GENERAL_ERROR, CKR_HOST_MEMORY}) {
+    shim_control().fail("C_GetSessionInfo", 1, code);
+    EXPECT_STATUS((*device)->reset(kNoDeadline), reset_not_ours);
+    EXPECT_EQ(shim_control().open_sessions(), sessions) << code;
+    EXPECT_OK((*device)->find_key({}, kNoDeadline));
+  }
+  // Those that are gone are opened anew.
+  shim_control().fail("C_GetSessionInfo", 1, CKR_SESSION_HANDLE_INVALID);
+  EXPECT_STATUS((*device)->reset(kNoDeadline), reset_not_ours);
+  EXPECT_EQ(shim_control().open_sessions(), 2 * sessions) << "so we were told";
+}
+
 TEST_F(Pkcs11Module, is_not_initialised_where_we_were_told_not_to) {
   const auto device = open_as(shimmed(), hal::ModuleMode::refuse);
   EXPECT_STATUS(device, module_unusable);
