@@ -49,6 +49,12 @@ struct Consent {
 /// answer is whole and the object's form or its name's hash is none that we read.
 [[nodiscard]] Result<LoadedObject> read_public(Connection& tpm, std::uint32_t handle, BootTime deadline) noexcept;
 
+/// Whether that failed because the object, which the TPM showed whole, is none that we read (another hash in its
+/// name, another form): a maker's or another program's, to be passed over where nobody asked for it.
+[[nodiscard]] inline bool is_foreign(const Error& error) noexcept {
+  return error.status == Status::scheme_unsupported && error.native == 0;
+}
+
 /// TPM2_CreatePrimary of a storage root, from the standard template, under `hierarchy`: the owner's, or the null one,
 /// whose root is another after every TPM reset. The caller flushes it.
 [[nodiscard]] Result<LoadedObject> create_storage_root(Connection& tpm, std::uint32_t hierarchy,

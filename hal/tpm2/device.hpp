@@ -84,11 +84,6 @@ class Device : public KeyDevice {
   /// Reads a key file and loads its key.
   [[nodiscard]] Result<FoundKey> load_file(std::string_view path, BootTime deadline) noexcept;
   [[nodiscard]] Result<FoundKey> read_persistent(std::uint32_t handle, BootTime deadline) noexcept;
-  /// Whether that failed because the object, which the TPM showed whole, is none that we read (another hash in its
-  /// name, another form): a maker's or another program's, to be passed over where nobody asked for it.
-  [[nodiscard]] static bool is_foreign(const Error& error) noexcept {
-    return error.status == Status::scheme_unsupported && error.native == 0;
-  }
   /// Gives a key a handle. Found keys take the place of the one found before, so that its handle becomes stale; made
   /// ones stand beside it.
   [[nodiscard]] KeyHandle keep(const FoundKey& key, bool is_made) noexcept;

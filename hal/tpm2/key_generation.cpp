@@ -46,8 +46,8 @@ Result<void> refuse_existing(Connection& tpm, const KeyUri& uri, BootTime deadli
   bool exists = false;
   if (uri.handle) {
     const auto found = read_public(tpm, *uri.handle, deadline);
-    if (!found && found.status() != Status::key_not_found) return found.error();
-    exists = found.has_value();
+    exists = found.has_value() || is_foreign(found.error());
+    if (!exists && found.status() != Status::key_not_found) return found.error();
   } else {
     char path[kMaxPathSize + 1]{};
     uri.file.view().copy(path, kMaxPathSize);

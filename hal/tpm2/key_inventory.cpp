@@ -38,7 +38,7 @@ Result<std::size_t> KeyListing::list(std::span<KeyDescription> out) noexcept {
     for (const std::uint32_t handle : handles.view()) {
       if (uri.handle && *uri.handle != handle) continue;
       const auto key = device_.read_persistent(handle, kNoDeadline);
-      if (!key && (uri.handle || !Device::is_foreign(key.error()))) return key.error();
+      if (!key && (uri.handle || !is_foreign(key.error()))) return key.error();
       if (!key || (is_storage_key(key->object.public_area) && !uri.handle)) continue;
       if (count < out.size()) out[count] = HOLDFAST_TRY(device_.describe(*key));
       ++count;

@@ -12,13 +12,14 @@ constexpr const char* kNewKeyHint =
 }  // namespace
 
 Result<LoadedObject> StorageRoot::persistent(std::uint32_t handle, BootTime deadline) noexcept {
-  const LoadedObject object = HOLDFAST_TRY(read_public(tpm_, handle, deadline));
-  if (!object.name_matches || !object.public_area.is_storage_root()) {
+  const auto object = read_public(tpm_, handle, deadline);
+  if (!object && !is_foreign(object.error())) return object.error();
+  if (!object || !object->name_matches || !object->public_area.is_storage_root()) {
     return failure(Status::key_refused, Layer::tpm2, kFinding)
         .about("the parent is not the standard P-256 storage root")
         .with_hint(kNewKeyHint);
   }
-  return object;
+  return *object;
 }
 
 Result<LoadedObject> StorageRoot::find(std::uint32_t parent, const Name& pinned, BootTime deadline) noexcept {
@@ -63,7 +64,7 @@ Result<void> StorageRoot::resolve(std::uint32_t parent, const Name& pinned, Boot
 Result<void> StorageRoot::persist(BootTime deadline) noexcept {
   if (is_persistent()) return {};
   const auto there = read_public(tpm_, kPersistentRoot, deadline);
-  if (there) {
+  if (there || is_foreign(there.error())) {
     return failure(Status::already_exists, Layer::tpm2, "making the storage root persistent")
         .about(
             "another key has the handle 0x81000001, and without it each signature would need the owner's auth value")

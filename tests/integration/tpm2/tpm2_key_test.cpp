@@ -84,6 +84,38 @@ TEST_F(Tpm2Key, BesideAKeyWhoseNameWeDoNotReadIsListedAndFound) {
   EXPECT_TRUE(sign(*device, find(*device), key));
 }
 
+// What `swtpm_setup --ecc --create-spk` keeps where the storage root is looked for.
+TEST_F(Tpm2Key, BesideAStorageRootWhoseNameWeDoNotReadHasOneOfItsOwn) {
+  std::string out;
+  ASSERT_EQ(tpm_->run("tpm2_createprimary -Q -C o -g sha384 -G ecc384 -c spk.ctx && tpm2_evictcontrol -Q -C o -c "
+                      "spk.ctx 0x81000001 && tpm2_flushcontext -t",
+                      &out),
+            0)
+      << out;
+  for (const std::string& uri : {tpm_->file_uri("agent"), tpm_->handle_uri("0x81000010")}) {
+    DevicePtr device = open(uri);
+    const hal::MadeKey made = generate(*device);
+    device.reset();
+    device = open(std::string(made.description.uri.view()), DeviceAccess::sign);
+    EXPECT_TRUE(sign(*device, find(*device), *made.description.public_key)) << uri;
+    const auto token = device->describe_token();
+    ASSERT_TRUE(token);
+    EXPECT_FALSE(token->serial.empty()) << "of its storage root";
+  }
+  // It cannot be kept where the foreign one stands, nor can a key.
+  const DevicePtr taken = open(tpm_->handle_uri("0x81000011"));
+  ASSERT_EQ(tpm_->run("tpm2_createprimary -Q -C o -g sha384 -G ecc384 -c k.ctx && tpm2_evictcontrol -Q -C o -c "
+                      "k.ctx 0x81000011 && tpm2_flushcontext -t",
+                      &out),
+            0)
+      << out;
+  EXPECT_EQ(taken->key_generator()->generate({Scheme::es256, {}, {}}, kNoDeadline).status(), Status::already_exists);
+  ASSERT_EQ(tpm_->run("tpm2_changeauth -c o 'the owner'", &out), 0) << out;
+  const DevicePtr owned =
+      open_tpm(tpm_->file_uri("another"), DeviceAccess::provision, "", nullptr, pin_file("the owner", "owner"));
+  EXPECT_EQ(owned->key_generator()->generate({Scheme::es256, {}, {}}, kNoDeadline).status(), Status::already_exists);
+}
+
 TEST_F(Tpm2Key, WithAnAuthValueSignsThroughASaltedSession) {
   const std::string pin = pin_file("a rather good auth value");
   for (const std::string& uri : {tpm_->file_uri("protected"), tpm_->handle_uri("0x81000011")}) {
