@@ -244,7 +244,7 @@ Result<KeyHandle> Device::find_key(const KeySelector& selector, BootTime deadlin
 Result<KeyDescription> Device::describe(KeyHandle handle, BootTime deadline) noexcept {
   return visit(deadline, [&](const Visit& visit) noexcept -> Result<KeyDescription> {
     const CK_OBJECT_HANDLE object = HOLDFAST_TRY(object_of(handle));
-    return describe(HOLDFAST_TRY(read_key(visit.session(), object, std::nullopt)));
+    return describe(HOLDFAST_TRY(read_key(visit.session(), object, public_key_of(handle))));
   });
 }
 
@@ -274,6 +274,7 @@ KeyHandle Device::keep(const FoundKey& key, bool is_made) noexcept {
   slot.object.store(key.object, std::memory_order_release);
   // A key that does not sign has none of ours.
   slot.scheme.store(key.facts.scheme.value_or(Scheme{}), std::memory_order_release);
+  slot.public_key = key.public_key;
   slot.generation.store(last_generation_, std::memory_order_release);
   return {index, last_generation_};
 }
@@ -290,6 +291,10 @@ Result<Device::SlotView> Device::look_up(KeyHandle handle) const noexcept {
 
 Result<CK_OBJECT_HANDLE> Device::object_of(KeyHandle handle) const noexcept {
   return HOLDFAST_TRY(look_up(handle)).object;
+}
+
+std::optional<PublicKey> Device::public_key_of(KeyHandle handle) const noexcept {
+  return look_up(handle) ? keys_[handle.slot].public_key : std::nullopt;
 }
 
 void Device::drop(KeyHandle handle) noexcept {

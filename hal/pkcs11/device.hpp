@@ -82,6 +82,9 @@ class Device : public KeyDevice {
   [[nodiscard]] KeyHandle keep(const FoundKey& key, bool is_made) noexcept;
   /// The object behind a handle; `stale_key`.
   [[nodiscard]] Result<CK_OBJECT_HANDLE> object_of(KeyHandle handle) const noexcept;
+  /// During a visit: the public half that was settled on when the key got its handle, to know it by among others of
+  /// the same id.
+  [[nodiscard]] std::optional<PublicKey> public_key_of(KeyHandle handle) const noexcept;
   /// Makes one key's handle stale.
   void drop(KeyHandle handle) noexcept;
   [[nodiscard]] Result<KeyDescription> describe(const FoundKey& key) const noexcept;
@@ -98,6 +101,7 @@ class Device : public KeyDevice {
     std::atomic<std::uint32_t> generation{0};
     std::atomic<CK_OBJECT_HANDLE> object{CK_INVALID_HANDLE};
     std::atomic<Scheme> scheme{Scheme::ed25519};
+    std::optional<PublicKey> public_key;  // with the device's turn only
   };
   struct SlotView {
     CK_OBJECT_HANDLE object;

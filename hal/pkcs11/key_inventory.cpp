@@ -14,7 +14,10 @@ Result<FoundKey> read_public(const Session& session, CK_OBJECT_HANDLE object) no
   FoundKey key;
   key.object = object;
   key.facts = HOLDFAST_TRY(read_public_key(session, object));
-  if (key.facts.scheme) key.public_key = HOLDFAST_TRY(read_point(session, object, *key.facts.scheme));
+  if (!key.facts.scheme) return key;
+  const auto point = read_point(session, object, *key.facts.scheme);
+  if (!point && is_of_token(point.error())) return point.error();
+  if (point) key.public_key = *point;
   return key;
 }
 
@@ -49,7 +52,7 @@ Result<std::size_t> KeyListing::list(std::span<KeyDescription> out) noexcept {
     const std::size_t total =
         HOLDFAST_TRY(count_objects(session, filter, kMaxListed, std::span(objects).first(room)));
     for (std::size_t i = 0; i < std::min(total, room); ++i) {
-      const auto key = is_public ? read_public(session, objects[i]) : read_key(session, objects[i], std::nullopt);
+      const auto key = is_public ? read_public(session, objects[i]) : read_key_to_list(session, objects[i]);
       if (!key) return key.error();
       out[i] = HOLDFAST_TRY(device_.describe(*key));
     }
@@ -65,7 +68,7 @@ Result<void> KeyListing::destroy(KeyHandle handle) noexcept {
   return device_.visit(kNoDeadline, [&](const Device::Visit& visit) noexcept -> Result<void> {
     const Session& session = visit.session();
     const CK_OBJECT_HANDLE object = HOLDFAST_TRY(device_.object_of(handle));
-    const FoundKey key = HOLDFAST_TRY(read_key(session, object, std::nullopt));
+    const FoundKey key = HOLDFAST_TRY(read_key(session, object, device_.public_key_of(handle)));
     Matches halves = HOLDFAST_TRY(find_public_halves(session, key.facts));
     // All that can fail without harm before the first harm is done.
     std::size_t ours = 0;
@@ -73,8 +76,9 @@ Result<void> KeyListing::destroy(KeyHandle handle) noexcept {
       // Another key may bear the same id.
       const bool is_told_apart = key.facts.scheme && key.public_key;
       if (is_told_apart) {
-        const auto point = HOLDFAST_TRY(read_point(session, half, *key.facts.scheme));
-        if (point && *point != *key.public_key) continue;
+        const auto point = read_point(session, half, *key.facts.scheme);
+        if (!point && is_of_token(point.error())) return point.error();
+        if (!point || (*point && **point != *key.public_key)) continue;
       }
       halves.objects[ours++] = half;
     }

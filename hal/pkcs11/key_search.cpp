@@ -98,25 +98,49 @@ Result<Matches> find_public_halves(const Session& session, const KeyFacts& facts
   return find_objects(session, filter);
 }
 
+namespace {
+
+Result<std::optional<PublicKey>> find_public_key(const Session& session, CK_OBJECT_HANDLE object,
+                                                 const KeyFacts& facts,
+                                                 const std::optional<PublicKey>& expected) noexcept {
+  std::optional<PublicKey> found;
+  Error unread;
+  const Matches halves = HOLDFAST_TRY(find_public_halves(session, facts));
+  for (const CK_OBJECT_HANDLE half : halves.view()) {
+    const auto point = read_point(session, half, *facts.scheme);
+    // On another curve it is another key's, whose id is the same.
+    if (!point && is_of_token(point.error())) return point.error();
+    if (!point) unread = point.error();
+    if (!point || !*point) continue;
+    if (expected && **point == *expected) return *point;
+    if (!expected && found && *found != **point) return ambiguous(session, halves);
+    if (!found) found = *point;
+  }
+  // Some tokens put the point on the private object, where the standard has none.
+  if (!found) found = HOLDFAST_TRY(read_point(session, object, *facts.scheme));
+  if (!found && unread.status != Status::ok) return unread;
+  return found;
+}
+
+}  // namespace
+
 Result<FoundKey> read_key(const Session& session, CK_OBJECT_HANDLE object,
                           const std::optional<PublicKey>& expected) noexcept {
   FoundKey key;
   key.object = object;
   key.facts = HOLDFAST_TRY(read_private_key(session, object));
+  if (key.facts.scheme) key.public_key = HOLDFAST_TRY(find_public_key(session, object, key.facts, expected));
+  return key;
+}
+
+Result<FoundKey> read_key_to_list(const Session& session, CK_OBJECT_HANDLE object) noexcept {
+  FoundKey key;
+  key.object = object;
+  key.facts = HOLDFAST_TRY(read_private_key(session, object));
   if (!key.facts.scheme) return key;
-  const Matches halves = HOLDFAST_TRY(find_public_halves(session, key.facts));
-  for (const CK_OBJECT_HANDLE half : halves.view()) {
-    const auto point = HOLDFAST_TRY(read_point(session, half, *key.facts.scheme));
-    if (!point) continue;
-    if (expected && *point == *expected) {
-      key.public_key = point;
-      return key;
-    }
-    if (!expected && key.public_key && *key.public_key != *point) return ambiguous(session, halves);
-    if (!key.public_key) key.public_key = point;
-  }
-  // Some tokens put the point on the private object, where the standard has none.
-  if (!key.public_key) key.public_key = HOLDFAST_TRY(read_point(session, object, *key.facts.scheme));
+  const auto half = find_public_key(session, object, key.facts, std::nullopt);
+  if (!half && is_of_token(half.error())) return half.error();
+  if (half) key.public_key = *half;
   return key;
 }
 

@@ -42,9 +42,16 @@ struct FoundKey {
 [[nodiscard]] Result<FoundKey> find_private_key(const Session& session, const KeyUri& uri,
                                                 const std::optional<PublicKey>& expected) noexcept;
 
-/// Reads the private key `object` and looks for its public half.
+/// Reads the private key `object` and looks for its public half: of several, the one that is `expected`. Those on
+/// another curve are passed over; they are an error where they are all there is.
 [[nodiscard]] Result<FoundKey> read_key(const Session& session, CK_OBJECT_HANDLE object,
                                         const std::optional<PublicKey>& expected) noexcept;
+
+/// The same for a list: a key whose public half cannot be told is one without it.
+[[nodiscard]] Result<FoundKey> read_key_to_list(const Session& session, CK_OBJECT_HANDLE object) noexcept;
+
+/// Whether a failure was the token's to say, and not found in what it showed.
+[[nodiscard]] inline bool is_of_token(const Error& error) noexcept { return error.native != 0; }
 
 /// The public objects that can be the public half of a key with `facts`: same kind, same id; without an id, same
 /// label.

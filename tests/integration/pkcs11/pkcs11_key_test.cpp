@@ -140,6 +140,84 @@ TEST_F(Pkcs11Key, without_a_public_half_needs_to_be_told_it) {
   EXPECT_OK(SignatureVerifier::prepare(expected)->verify_message(message, *signature));
 }
 
+// A public object that somebody put there with the id of a key of ours.
+class Pkcs11Stray : public Pkcs11Key {
+ protected:
+  static constexpr std::string_view kId = "\x09";
+
+  static void add_public(CK_KEY_TYPE type, std::string_view params, std::string_view point) {
+    const RawSession token(SoftHsm::kLabel);
+    CK_OBJECT_CLASS object_class = CKO_PUBLIC_KEY;
+    CK_BBOOL yes = CK_TRUE;
+    const auto bytes = [](std::string_view text) { return const_cast<char*>(text.data()); };
+    CK_ATTRIBUTE attributes[] = {{CKA_CLASS, &object_class, sizeof object_class},
+                                 {CKA_KEY_TYPE, &type, sizeof type},
+                                 {CKA_TOKEN, &yes, sizeof yes},
+                                 {CKA_VERIFY, &yes, sizeof yes},
+                                 {CKA_ID, bytes(kId), kId.size()},
+                                 {CKA_LABEL, bytes("stray"), 5},
+                                 {CKA_EC_PARAMS, bytes(params), params.size()},
+                                 {CKA_EC_POINT, bytes(point), point.size()}};
+    CK_OBJECT_HANDLE object = 0;
+    require_ok(token.calls().C_CreateObject(token.handle(), attributes, std::size(attributes), &object), "stray");
+  }
+  /// As `openssl ecparam -name secp384r1` has it.
+  static void add_p384() {
+    add_public(CKK_EC, std::string_view("\x06\x05\x2b\x81\x04\x00\x22", 7), "\x04\x61\x04" + std::string(96, 'p'));
+  }
+  static std::size_t objects() { return RawSession(SoftHsm::kLabel).count_objects(); }
+};
+
+TEST_F(Pkcs11Stray, of_the_same_kind_is_told_apart_by_the_key_that_is_expected) {
+  make_raw(Scheme::ed25519, "agent", kId);
+  const PublicKey expected = *describe(direct()).public_key;
+  add_public(CKK_EC_EDWARDS, std::string_view("\x06\x03\x2b\x65\x70", 5), "\x04\x20" + std::string(32, 's'));
+  EXPECT_STATUS(find(direct()), ambiguous_match) << "nobody said which";
+  {
+    const auto device = open_for_test(direct(), DeviceAccess::provision);
+    std::vector<hal::KeyDescription> listed(2);
+    const auto count = device->key_inventory()->list(listed);
+    ASSERT_OK(count);
+    EXPECT_EQ(*count, 1U);
+    EXPECT_EQ(listed[0].label.view(), "agent");
+    EXPECT_FALSE(listed[0].public_key.has_value());
+    const auto key = device->find_key({expected}, kNoDeadline);
+    ASSERT_OK(key);
+    const auto description = device->describe(*key);
+    ASSERT_OK(description);
+    EXPECT_EQ(description->public_key, expected);
+    EXPECT_OK(device->key_inventory()->destroy(*key));
+  }
+  EXPECT_EQ(objects(), 1U) << "the stray one is not ours to remove";
+}
+
+TEST_F(Pkcs11Stray, on_another_curve_is_passed_over) {
+  make_raw(Scheme::es256, "agent", kId);
+  const PublicKey expected = *describe(direct()).public_key;
+  add_p384();
+  EXPECT_EQ(describe(direct()).public_key, expected);
+  {
+    const auto device = open_for_test(direct(), DeviceAccess::provision);
+    std::vector<hal::KeyDescription> listed(2);
+    ASSERT_OK(device->key_inventory()->list(listed));
+    EXPECT_EQ(listed[0].public_key, expected);
+    const auto key = device->find_key({}, kNoDeadline);
+    ASSERT_OK(key);
+    EXPECT_OK(device->key_inventory()->destroy(*key));
+  }
+  EXPECT_EQ(objects(), 1U);
+}
+
+TEST_F(Pkcs11Stray, that_is_all_there_is_is_an_error_for_its_key_alone) {
+  make_raw(Scheme::es256, "agent", kId);
+  RawSession(SoftHsm::kLabel).remove_public("agent");
+  add_p384();
+  EXPECT_STATUS(find(direct()), device_fault);
+  std::vector<hal::KeyDescription> listed(2);
+  ASSERT_OK(open_for_test(direct(), DeviceAccess::sign)->key_inventory()->list(listed));
+  EXPECT_FALSE(listed[0].public_key.has_value());
+}
+
 struct Form {
   const char* name;
   const char* lie;
