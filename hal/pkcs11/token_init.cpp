@@ -130,6 +130,24 @@ FixedText<190> whose_pin(const Token& token, const PinSource& source) noexcept {
   return words;
 }
 
+// Since the token was chosen and a person said yes to it, PINs were typed, for minutes: another card may stand in the
+// slot by now, or somebody else may have made this one theirs.
+Result<void> check_still_there(const Calls& calls, const Token& chosen) noexcept {
+  Token now = chosen;
+  const CK_RV code = calls.C_GetTokenInfo(chosen.slot, &now.info);
+  if (code != CKR_OK) return native_failure(code, kInitialising);
+  const bool is_same = field(now.info.serialNumber) == field(chosen.info.serialNumber) &&
+                       field(now.info.manufacturerID) == field(chosen.info.manufacturerID) &&
+                       field(now.info.label) == field(chosen.info.label) &&
+                       is_initialised(now) == is_initialised(chosen);
+  if (!is_same) {
+    return failure(Status::device_gone, Layer::pkcs11, kInitialising)
+        .about("another token stands in the slot than was chosen; nothing was done to it")
+        .with_hint("put the token back that is meant, and run it again");
+  }
+  return is_initialised(now) ? check_so_pin_flags(now.info) : Result<void>();
+}
+
 // The security officer's PIN of an initialised token is judged here, and counted as a user's is.
 Result<void> erase_and_name(const Calls& calls, const Token& token, const Pins& pins, const TokenInitOptions& options,
                             PinGovernor& governor) noexcept {
@@ -143,6 +161,11 @@ Result<void> erase_and_name(const Calls& calls, const Token& token, const Pins& 
       return error;
     }
     attempt = std::move(*allowed);
+  }
+  // Last, as another process may have had its turn meanwhile.
+  if (const auto there = check_still_there(calls, token); !there) {
+    attempt.unjudged();
+    return there.error();
   }
   std::array<CK_BYTE, kLabelSize> padded;
   padded.fill(' ');

@@ -233,6 +233,27 @@ TEST_F(Pkcs11Governor, a_security_officers_pin_is_sent_once_too) {
   EXPECT_FALSE(is_anything_recorded());
 }
 
+// A card that is swapped while a person types PINs is neither erased nor sent the other's PIN.
+TEST_F(Pkcs11Governor, another_token_in_the_slot_is_not_initialised) {
+  setenv("HOLDFAST_LYING_MODULE", SoftHsm::shim_path().c_str(), 1);
+  const std::string uri = "pkcs11:token=agents?module-path=" + SoftHsm::lying_path();
+  const std::string records = this->records();
+  hal::TokenInitOptions options;
+  options.uri = uri;
+  options.label = "agents";
+  options.user_pin = *hal::PinSource::parse("file:" + hsm_.pin_file());
+  options.so_pin = *hal::PinSource::parse("file:" + hsm_.so_pin_file());
+  options.erase_existing = true;
+  options.failure_records = records;
+  for (const char* what : {"serial", "manufacturer"}) {
+    SoftHsm::tell_lies(std::string("another:") + what);
+    EXPECT_STATUS(initialise(options), device_gone) << what;
+  }
+  EXPECT_EQ(shim_control().count("C_InitToken"), 0U);
+  EXPECT_FALSE(is_anything_recorded());
+  EXPECT_OK(open(shimmed())) << "the key is there";
+}
+
 TEST_F(Pkcs11Governor, a_key_is_remembered_with_serial_and_manufacturer_of_its_token) {
   const auto device = open(shimmed());
   ASSERT_OK(device);
