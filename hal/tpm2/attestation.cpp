@@ -74,10 +74,11 @@ Result<Consent> Device::consent_by_auth_value(FoundKey& key, AuthSession& sessio
   return Consent{&session, auth_.reveal({})};
 }
 
-Error Device::judge_use(KeyHandle handle, const FoundKey& key, const Error& error, const char* doing) noexcept {
-  if (!is_lost_handle(static_cast<ResponseCode>(error.native))) return judge_refusal(key, error);
+Error Device::judge_use(KeyHandle handle, const FoundKey& key, const Error& error, const char* doing,
+                        BootTime deadline) noexcept {
+  if (!is_lost_handle(static_cast<ResponseCode>(error.native))) return judge_refusal(key, error, deadline);
   forget_objects();
-  flush_strays();
+  flush_strays(deadline);
   drop(handle);
   return native_failure(static_cast<ResponseCode>(error.native), Status::stale_key, doing);
 }

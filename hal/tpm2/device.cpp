@@ -110,13 +110,14 @@ void Device::close() noexcept {
     forget_objects();
     connection_.abandon();
   } else {
-    const Turn turn(turnstile_, clock_, clock_.boot().after(kPatience));
+    const BootTime patience = clock_.boot().after(kPatience);
+    const Turn turn(turnstile_, clock_, patience);
     // A thread is in a command that does not end, and comes back to this object when it gives up.
     is_left_behind_ = !turn;
     if (is_left_behind_) return;
     drop_all_keys();
     root_.release();
-    if (connection_.is_usable()) flush_strays();
+    if (connection_.is_usable()) flush_strays(patience);
     connection_.close();
   }
   forget_salt();
@@ -267,7 +268,7 @@ Result<KeyDescription> Device::describe(KeyHandle handle, BootTime deadline) noe
     auto now = read_public(connection_, key->object.handle, deadline);
     if (!now && is_lost_handle(static_cast<ResponseCode>(now.error().native))) {
       forget_objects();
-      flush_strays();
+      flush_strays(kNoDeadline);
       drop(handle);
       return failure(Status::stale_key, Layer::tpm2, "describing a key");
     }

@@ -115,7 +115,7 @@ class Device : public KeyDevice {
     auto result = run();
     if (!result) {
       end_refused_use(attempt, result.error());
-      return judge_use(handle, *key, result.error(), doing);
+      return judge_use(handle, *key, result.error(), doing, deadline);
     }
     attempt.accepted();
     is_auth_proven_ = true;
@@ -149,7 +149,7 @@ class Device : public KeyDevice {
   [[nodiscard]] Result<PinAttempt> begin_attempt(const FoundKey& key, BootTime deadline) noexcept;
   [[nodiscard]] Result<Signature> sign_once(FoundKey& key, bool with_auth, std::span<const std::byte> digest,
                                             BootTime deadline) noexcept;
-  [[nodiscard]] Error judge_refusal(const FoundKey& key, const Error& error) noexcept;
+  [[nodiscard]] Error judge_refusal(const FoundKey& key, const Error& error, BootTime deadline) noexcept;
   void unload(FoundKey& key) noexcept;
   void drop_all_keys() noexcept;
   void forget_objects() noexcept;
@@ -157,9 +157,9 @@ class Device : public KeyDevice {
   void end_refused_use(PinAttempt& attempt, const Error& error) noexcept;
   [[nodiscard]] Result<Consent> consent_by_auth_value(FoundKey& key, AuthSession& session,
                                                       BootTime deadline) noexcept;
-  [[nodiscard]] Error judge_use(KeyHandle handle, const FoundKey& key, const Error& error,
-                                const char* doing) noexcept;
-  void flush_strays() noexcept;
+  [[nodiscard]] Error judge_use(KeyHandle handle, const FoundKey& key, const Error& error, const char* doing,
+                                BootTime deadline) noexcept;
+  void flush_strays(BootTime deadline) noexcept;
   void forget_salt() noexcept;
 
   const DeviceAccess access_;

@@ -215,9 +215,9 @@ bool is_pcr_race(const Error& error) noexcept {
   return error.layer == Layer::tpm2 && base_of(static_cast<ResponseCode>(error.native)) == TPM2_RC_PCR_CHANGED;
 }
 
-Error explain_policy_failure(Connection& tpm, const PcrPolicy& policy, const PcrBinding& binding,
-                             const Error& error) noexcept {
-  const auto now = read_pcrs(tpm, policy.pcrs, kNoDeadline);
+Error explain_policy_failure(Connection& tpm, const PcrPolicy& policy, const PcrBinding& binding, const Error& error,
+                             BootTime deadline) noexcept {
+  const auto now = read_pcrs(tpm, policy.pcrs, deadline);
   if (!now) return error;
   Error explained = error;
   if (now->values != policy.values) {

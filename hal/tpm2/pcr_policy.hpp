@@ -51,6 +51,6 @@ struct PolicyVerdict {
 
 /// Why the TPM answered `error` to a signature under `policy`: which registers changed, if one did.
 [[nodiscard]] Error explain_policy_failure(Connection& tpm, const PcrPolicy& policy, const PcrBinding& binding,
-                                           const Error& error) noexcept;
+                                           const Error& error, BootTime deadline) noexcept;
 
 }  // namespace holdfast::hal::tpm2

@@ -44,7 +44,7 @@ Result<void> Device::reset(BootTime deadline) noexcept {
     if (!connection_.is_usable()) forget_objects();
     forget_salt();
     auto done = connect(deadline);
-    if (done) flush_strays();
+    if (done) flush_strays(deadline);
     if (done || done.status() != Status::token_not_found) return done;
     Error error = done.error();
     error.status = Status::device_gone;
@@ -81,10 +81,10 @@ void Device::stray(const LoadedObject& object) noexcept {
 
 // Where no resource manager cleans up behind a broken connection, what we had may still be there: it is ours if it
 // has our object's name. What could not be asked about is asked about next time.
-void Device::flush_strays() noexcept {
+void Device::flush_strays(BootTime deadline) noexcept {
   for (LoadedObject& object : strays_) {
     if (object.handle == 0) continue;
-    const auto now = read_public(connection_, object.handle, kNoDeadline);
+    const auto now = read_public(connection_, object.handle, deadline);
     if (!now && !is_lost_handle(static_cast<ResponseCode>(now.error().native))) continue;
     if (now && now->name == object.name) connection_.flush(object.handle);
     if (connection_.is_usable()) object = {};

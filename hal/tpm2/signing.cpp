@@ -30,11 +30,11 @@ Result<Signature> Device::sign(KeyHandle handle, Scheme scheme, std::span<const 
     if (is_lost_handle(static_cast<ResponseCode>(signature.error().native))) {
       // The TPM was reset, or somebody flushed or evicted what is not theirs: the key must be found again.
       forget_objects();
-      flush_strays();
+      flush_strays(deadline);
       drop(handle);
       return for_recovery(signature.error());
     }
-    return judge_refusal(*key, for_recovery(signature.error()));
+    return judge_refusal(*key, for_recovery(signature.error()), deadline);
   });
 }
 
@@ -121,14 +121,14 @@ Result<Signature> Device::sign_once(FoundKey& key, bool with_auth, std::span<con
   return sign_digest(connection_, object, name, digest, {&session, auth_value}, deadline);
 }
 
-Error Device::judge_refusal(const FoundKey& key, const Error& error) noexcept {
+Error Device::judge_refusal(const FoundKey& key, const Error& error, BootTime deadline) noexcept {
   const auto code = static_cast<ResponseCode>(error.native);
   if (error.layer != Layer::tpm2) return error;
   if (key.policy && (is_pcr_race(error) || base_of(code) == TPM2_RC_POLICY_FAIL)) {
-    return explain_policy_failure(connection_, *key.policy, key.uri.pcrs, error);
+    return explain_policy_failure(connection_, *key.policy, key.uri.pcrs, error, deadline);
   }
   if (base_of(code) == TPM2_RC_LOCKOUT) {
-    const auto lockout = Lockout::read(connection_, kNoDeadline);
+    const auto lockout = Lockout::read(connection_, deadline);
     if (!lockout) return error;
     Error explained = lockout->explain(kSigning);
     explained.native = error.native;

@@ -67,6 +67,30 @@ TEST_F(Tpm2Recovery, ARestartBetweenTwoSignaturesCostsAFindOrAResetAtMost) {
   });
 }
 
+// What is asked to explain a refusal waits no longer than the signature may.
+TEST_F(Tpm2Recovery, ARefusalIsExplainedWithinTheDeadline) {
+  constexpr std::uint32_t kSign = 0x15D;
+  constexpr std::uint32_t kGetCapability = 0x17A;
+  constexpr std::uint32_t kLockout = 0x921;
+  constexpr std::uint32_t kRetry = 0x922;
+  const PublicKey key = *generate(*open(tpm_->handle_uri("0x81000020"))).description.public_key;
+  const DevicePtr device =
+      open(std::string("tpm2:handle=0x81000020?tcti=") + HOLDFAST_TEST_TCTI_SHIM + ":plain," + tpm_->tcti(),
+           DeviceAccess::sign);
+  const hal::KeyHandle handle = find(*device);
+  TctiShimControl& shim = tcti_shim();
+  shim.begin_count();
+  shim.strike_code = kSign;
+  shim.fault = {.kind = TctiFault::Kind::answer, .value = kLockout};
+  shim.strike_nth = 1;
+  shim.fail_code = kGetCapability;
+  shim.fail_with = kRetry;
+  shim.failures = 1000;
+  EXPECT_EQ(sign(*device, handle, key, hal::system_clock().boot()).status(), Status::pin_locked);
+  EXPECT_EQ(shim.failures, 999U) << "asked once, and not until the TPM is less busy";
+  shim.failures = 0;
+}
+
 TEST_F(Tpm2Recovery, AForkedChildSendsNothingEvenWhenItEnds) {
   for_every_kind([&](hal::KeyDevice& device, hal::KeyHandle handle, const PublicKey& key) {
     EXPECT_EQ(run_in_child([&] {
