@@ -6,10 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 namespace holdfast::hal {
 namespace {
@@ -37,42 +38,139 @@ Result<void> check_folder(const char* path, const struct stat& info) noexcept {
 }
 
 // Walks down from the root one step at a time with O_NOFOLLOW, so that what is checked is what is opened: a name
-// checked first and opened afterwards could be exchanged in between.
-Result<FileDescriptor> open_folder_above(char* path, char** last_name) noexcept {
-  FileDescriptor folder(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!folder) return refuse(errno, "/", "cannot be opened");
-  char* name = path + 1;
-  for (char* slash = strchr(name, '/'); slash != nullptr; slash = strchr(name, '/')) {
-    *slash = '\0';
-    FileDescriptor next(openat(folder.get(), name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    struct stat info {};
-    const bool is_open = next && fstat(next.get(), &info) == 0;
-    const int code = errno;
-    const Result<void> verdict =
-        is_open ? check_folder(path, info) : Result<void>(refuse(code, path, "cannot be opened"));
-    *slash = '/';
-    if (!verdict) return verdict.error();
-    folder = std::move(next);
-    name = slash + 1;
-  }
-  *last_name = name;
-  return folder;
-}
+// checked first and opened afterwards could be exchanged in between. A link is followed by its own words, once the
+// folder that holds it was checked like any other: whoever may write there could have put the link in a file's place.
+class Walk {
+ public:
+  /// `told` is what errors call the path, `if_absent` what they say if something on it is missing.
+  explicit Walk(std::string_view told, std::string_view if_absent = "does not exist") noexcept
+      : told_(told), if_absent_(if_absent) {}
+  Walk(const Walk&) = delete;
+  Walk& operator=(const Walk&) = delete;
 
-// The path from the root with every link resolved, in `resolved`.
-Result<void> resolve(std::string_view path, char (&resolved)[PATH_MAX]) noexcept {
-  char given[PATH_MAX];
-  if (path.empty() || path.front() != '/') return refuse(Status::file_untrusted, path, "is not an absolute path");
-  if (path.size() >= sizeof given) return refuse(Status::file_invalid, "a path", "is too long");
-  if (path.find('\0') != std::string_view::npos) return refuse(Status::file_invalid, "a path", "holds a NUL byte");
-  path.copy(given, path.size());
-  given[path.size()] = '\0';
-  if (realpath(given, resolved) == nullptr) {
-    const int code = errno;
-    return refuse(code, path, code == ENOENT ? "does not exist" : "cannot be reached");
+  /// Goes along `path` to the folder that holds its last name. That name, which is then no link, is empty if the path
+  /// ends in a slash: it is the folder itself.
+  Result<void> go(std::string_view path) noexcept {
+    if (path.empty() || path.front() != '/') return refuse(Status::file_untrusted, told_, "is not an absolute path");
+    if (path.size() >= sizeof rest_) return refuse(Status::file_invalid, "a path", "is too long");
+    if (path.find('\0') != std::string_view::npos) return refuse(Status::file_invalid, "a path", "holds a NUL byte");
+    rest_[path.copy(rest_, path.size())] = '\0';
+    HOLDFAST_TRY(begin_at_root());
+    while (true) {
+      name_ += strspn(name_, "/");
+      char* end = name_ + strcspn(name_, "/");
+      if (end == name_) return {};
+      const bool is_last = *end == '\0';
+      const std::string_view name(name_, static_cast<std::size_t>(end - name_));
+      if (name == "." || name == "..") {
+        if (name == "..") HOLDFAST_TRY(go_up());
+        name_ = end;
+        continue;
+      }
+      *end = '\0';
+      FileDescriptor next(openat(folder_.get(), name_, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+      struct stat info {};
+      if (!next || fstat(next.get(), &info) != 0) return unreachable(errno);
+      if (!is_last) *end = '/';
+      if (S_ISLNK(info.st_mode)) {
+        HOLDFAST_TRY(follow(next, info, name, end));
+      } else if (is_last) {
+        return {};
+      } else {
+        if (!S_ISDIR(info.st_mode)) return unreachable(ENOTDIR);
+        HOLDFAST_TRY(go_down(std::move(next), info, name));
+        name_ = end;
+      }
+    }
   }
-  return {};
-}
+
+  [[nodiscard]] const FileDescriptor& folder() const noexcept { return folder_; }
+  /// For the calls of the openat family.
+  [[nodiscard]] const char* name() const noexcept { return *name_ != '\0' ? name_ : "."; }
+  /// The last name and where it is, for people.
+  [[nodiscard]] const char* where() noexcept {
+    if (*name_ != '\0') (void)append_to_where(name_);
+    return where_size_ != 0 ? where_ : "/";
+  }
+
+ private:
+  static constexpr int kMostLinks = 40;  // as the kernel has it (path_resolution(7))
+
+  Error unreachable(int code) const noexcept {
+    return refuse(code, told_, code == ENOENT ? if_absent_ : "cannot be reached");
+  }
+
+  Result<void> begin_at_root() noexcept {
+    folder_ = FileDescriptor(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    struct stat info {};
+    if (!folder_ || fstat(folder_.get(), &info) != 0) return refuse(errno, "/", "cannot be opened");
+    note(info);
+    where_size_ = 0;
+    name_ = rest_;
+    return {};
+  }
+
+  Result<void> go_down(FileDescriptor next, const struct stat& info, std::string_view name) noexcept {
+    if (!append_to_where(name)) return unreachable(ENAMETOOLONG);
+    HOLDFAST_TRY(check_folder(where_, info));
+    folder_ = std::move(next);
+    note(info);
+    return {};
+  }
+
+  // Checked on the way down, or the root.
+  Result<void> go_up() noexcept {
+    FileDescriptor above(openat(folder_.get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    struct stat info {};
+    if (!above || fstat(above.get(), &info) != 0) return unreachable(errno);
+    folder_ = std::move(above);
+    note(info);
+    where_size_ = std::min(std::string_view(where_, where_size_).rfind('/'), where_size_);
+    where_[where_size_] = '\0';
+    return {};
+  }
+
+  // What the link says takes its place in front of what is left of the path.
+  Result<void> follow(const FileDescriptor& link, const struct stat& info, std::string_view name,
+                      char* end) noexcept {
+    if (is_shared_ && !is_trusted_owner(info.st_uid)) {
+      Error error = refuse(Status::file_untrusted, told_, "leads through another user's link: ");
+      error.detail.append(name);
+      return error;
+    }
+    if (++links_ > kMostLinks) return unreachable(ELOOP);
+    const std::size_t left = strlen(end) + 1;
+    char* tail = rest_ + sizeof rest_ - left;
+    memmove(tail, end, left);
+    const std::size_t room = sizeof rest_ - left;
+    const ssize_t size = room > 0 ? readlinkat(link.get(), "", rest_, room) : 0;
+    if (size < 0) return unreachable(errno);
+    if (size == 0 || static_cast<std::size_t>(size) == room) return unreachable(ENAMETOOLONG);
+    memmove(rest_ + size, tail, left);
+    name_ = rest_;
+    return rest_[0] == '/' ? begin_at_root() : Result<void>();
+  }
+
+  void note(const struct stat& info) noexcept { is_shared_ = (info.st_mode & (S_IWGRP | S_IWOTH)) != 0; }
+
+  [[nodiscard]] bool append_to_where(std::string_view name) noexcept {
+    if (where_size_ + name.size() + 2 > sizeof where_) return false;
+    where_[where_size_++] = '/';
+    where_size_ += name.copy(where_ + where_size_, name.size());
+    where_[where_size_] = '\0';
+    return true;
+  }
+
+  std::string_view told_;
+  std::string_view if_absent_;
+  FileDescriptor folder_;
+  bool is_shared_ = false;  // the folder is sticky, and others may write to it
+  int links_ = 0;
+  char* name_ = rest_;
+  char rest_[PATH_MAX];
+  char where_[PATH_MAX];
+  std::size_t where_size_ = 0;
+};
 
 }  // namespace
 
@@ -89,12 +187,11 @@ FileDescriptor::~FileDescriptor() {
 int FileDescriptor::release() noexcept { return std::exchange(fd_, -1); }
 
 Result<FileDescriptor> open_trusted(std::string_view path, FilePrivacy privacy) noexcept {
-  char resolved[PATH_MAX];
-  HOLDFAST_TRY(resolve(path, resolved));
-  char* name = nullptr;
-  const FileDescriptor folder = HOLDFAST_TRY(open_folder_above(resolved, &name));
+  Walk walk(path);
+  HOLDFAST_TRY(walk.go(path));
   // O_NONBLOCK: a FIFO is refused below instead of being waited for.
-  FileDescriptor file(openat(folder.get(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  FileDescriptor file(
+      openat(walk.folder().get(), walk.name(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat info {};
   if (!file || fstat(file.get(), &info) != 0) {
     const int code = errno;
@@ -116,29 +213,18 @@ Result<FileDescriptor> open_trusted(std::string_view path, FilePrivacy privacy) 
 }
 
 Result<FileDescriptor> open_private_folder(std::string_view path) noexcept {
-  char above[PATH_MAX];
-  char resolved[PATH_MAX];
   char name[NAME_MAX + 1];
   const std::size_t slash = path.rfind('/');
   if (path.empty() || path.front() != '/' || slash + 1 == path.size()) {
     return refuse(Status::file_untrusted, path, "is not an absolute path of a folder");
   }
-  if (path.size() + 2 >= sizeof above || path.size() - slash > sizeof name ||
-      path.find('\0') != std::string_view::npos) {
-    return refuse(Status::file_invalid, "a path", "is too long");
-  }
-  above[path.copy(above, slash)] = '\0';
+  if (path.size() - slash > sizeof name) return refuse(Status::file_invalid, "a path", "is too long");
   name[path.copy(name, path.size() - slash - 1, slash + 1)] = '\0';
-  if (realpath(slash == 0 ? "/" : above, resolved) == nullptr) {
-    const int code = errno;
-    return refuse(code, path, "has no folder above it");
-  }
-  // A slash and an empty name behind it, so that the walk ends in the last folder.
-  const std::size_t length = strlen(resolved);
-  if (length + 2 > sizeof resolved) return refuse(Status::file_invalid, "a path", "is too long");
-  if (length > 1) memcpy(resolved + length, "/", 2);
-  char* rest = nullptr;
-  const FileDescriptor parent = HOLDFAST_TRY(open_folder_above(resolved, &rest));
+  if (strlen(name) != path.size() - slash - 1) return refuse(Status::file_invalid, "a path", "holds a NUL byte");
+  // With the slash: into the folder above.
+  Walk walk(path, "has no folder above it");
+  HOLDFAST_TRY(walk.go(path.substr(0, slash + 1)));
+  const FileDescriptor& parent = walk.folder();
   if (mkdirat(parent.get(), name, S_IRWXU) != 0 && errno != EEXIST) {
     const int code = errno;
     return refuse(code, path, "cannot be made");
@@ -158,19 +244,16 @@ Result<FileDescriptor> open_private_folder(std::string_view path) noexcept {
 }
 
 Result<void> check_trusted_folder(std::string_view path) noexcept {
-  char resolved[PATH_MAX];
-  HOLDFAST_TRY(resolve(path, resolved));
-  char* name = nullptr;
-  const FileDescriptor above = HOLDFAST_TRY(open_folder_above(resolved, &name));
-  // The root itself has no name in the folder above it.
+  Walk walk(path);
+  HOLDFAST_TRY(walk.go(path));
   const FileDescriptor folder(
-      openat(above.get(), *name != '\0' ? name : ".", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      openat(walk.folder().get(), walk.name(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat info {};
   if (!folder || fstat(folder.get(), &info) != 0) {
     const int code = errno;
     return refuse(code, path, code == ENOTDIR ? "is not a folder" : "cannot be opened");
   }
-  return check_folder(resolved, info);
+  return check_folder(walk.where(), info);
 }
 
 Result<void> check_replaceable(const char* path, const char* doing) noexcept {

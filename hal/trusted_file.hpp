@@ -38,10 +38,12 @@ class FileDescriptor {
 /// Opens the regular file at `path` for reading (O_CLOEXEC) after checking that nobody else can change it.
 ///
 /// The file, and every folder above it, must be owned by root or the effective user and not be writable by
-/// group or others (a folder with the sticky bit, such as /tmp, may be; links are resolved first and each
-/// step is checked). The check is made on the open descriptor, not on the name. `file_untrusted` names the
-/// offending path; `file_invalid` if it is missing or no regular file; `permission_denied` if it cannot be
-/// read. Blocks on the disk only; a FIFO or device is refused without waiting for it.
+/// group or others (a folder with the sticky bit, such as /tmp, may be). The same holds for each link on the way: the
+/// folders above it are checked like those above what it leads to, and in a sticky folder the link itself must be
+/// owned by root or the effective user. The check is made on the open descriptor, not on the name. `file_untrusted`
+/// names the offending path; `file_invalid` if it is missing or no regular file; `permission_denied` if it cannot be
+/// read. Blocks on the disk only; a FIFO or device is refused without waiting for it. Where the path has links, this
+/// calls readlinkat; and those of /proc (/dev/fd/N) are followed by the path they show.
 [[nodiscard]] Result<FileDescriptor> open_trusted(std::string_view path, FilePrivacy privacy) noexcept;
 
 /// Opens the folder at `path` (O_PATH-like use with openat), which nobody but the effective user may so much as read;

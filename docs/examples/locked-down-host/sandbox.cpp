@@ -104,12 +104,12 @@ constexpr int kAlways[] = {
     SCMP_SYS(munlockall), SCMP_SYS(getrandom)};
 // SoftHSM looks at its files before every signature; a recovery looks at the folders above the PIN's record. Which
 // files may be opened: Landlock.
-constexpr int kForPkcs11[] = {SCMP_SYS(openat),  SCMP_SYS(newfstatat), SCMP_SYS(fstat),
-                              SCMP_SYS(lseek),   SCMP_SYS(getdents64), SCMP_SYS(access),
-                              SCMP_SYS(geteuid), SCMP_SYS(readlink),   SCMP_SYS(ftruncate)};
+constexpr int kForPkcs11[] = {SCMP_SYS(openat),     SCMP_SYS(newfstatat), SCMP_SYS(fstat),   SCMP_SYS(lseek),
+                              SCMP_SYS(getdents64), SCMP_SYS(access),     SCMP_SYS(geteuid), SCMP_SYS(readlink),
+                              SCMP_SYS(readlinkat), SCMP_SYS(ftruncate)};
 // The device, and the key's file, are opened again after it went away. Which ones: Landlock.
-constexpr int kForTpm2[] = {SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(fstat),
-                            SCMP_SYS(lseek),  SCMP_SYS(geteuid),    SCMP_SYS(readlink)};
+constexpr int kForTpm2[] = {SCMP_SYS(openat),  SCMP_SYS(newfstatat), SCMP_SYS(fstat),     SCMP_SYS(lseek),
+                            SCMP_SYS(geteuid), SCMP_SYS(readlink),   SCMP_SYS(readlinkat)};
 // Only somebody else's code asks for these.
 constexpr int kDeadly[] = {SCMP_SYS(execve),           SCMP_SYS(execveat),          SCMP_SYS(ptrace),
                            SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(bpf),

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,6 +89,99 @@ TEST(TrustedFile, FollowsALinkAndChecksItsTarget) {
   EXPECT_TRUE(open_trusted(link, FilePrivacy::readable));
   ASSERT_EQ(chmod(target.c_str(), 0666), 0);
   EXPECT_EQ(open_trusted(link, FilePrivacy::readable).status(), Status::file_untrusted);
+}
+
+// Whoever may write to the link's folder could have put the link there in the file's place.
+TEST(TrustedFile, ChecksTheFolderOfALinkLikeThatOfAFile) {
+  const TemporaryFolder folder;
+  const TemporaryFolder elsewhere;
+  const std::string target = elsewhere.write("f", "text");
+  const std::string app = folder.file("app");
+  ASSERT_EQ(mkdir(app.c_str(), 0755), 0);
+  const std::string link = app + "/ca.pem";
+  ASSERT_EQ(symlink(target.c_str(), link.c_str()), 0);
+  // And behind a second link, which is in a good folder.
+  const std::string second = folder.file("second");
+  ASSERT_EQ(symlink("app/ca.pem", second.c_str()), 0);
+  for (const std::string& path : {link, second}) {
+    ASSERT_EQ(chmod(app.c_str(), 0755), 0);
+    EXPECT_TRUE(open_trusted(path, FilePrivacy::readable));
+    ASSERT_EQ(chmod(app.c_str(), 0775), 0);
+    const auto file = open_trusted(path, FilePrivacy::readable);
+    EXPECT_EQ(file.status(), Status::file_untrusted) << path;
+    EXPECT_EQ(file.error().detail.view(), app + " is a folder that others may write to");
+  }
+}
+
+TEST(TrustedFile, FollowsNoLinkOfAnotherUsersInASharedFolder) {
+  if (geteuid() != 0) GTEST_SKIP() << "changing a link's owner needs root";
+  const TemporaryFolder folder;
+  const std::string target = folder.write("f", "text");
+  const std::string shared = folder.file("shared");
+  ASSERT_EQ(mkdir(shared.c_str(), 0755), 0);
+  ASSERT_EQ(chmod(shared.c_str(), 01777), 0);
+  const std::string link = shared + "/link";
+  ASSERT_EQ(symlink(target.c_str(), link.c_str()), 0);
+  EXPECT_TRUE(open_trusted(link, FilePrivacy::readable));
+  ASSERT_EQ(lchown(link.c_str(), test::kNobody, test::kNobody), 0);
+  const auto file = open_trusted(link, FilePrivacy::readable);
+  EXPECT_EQ(file.status(), Status::file_untrusted);
+  EXPECT_NE(file.error().detail.view().find("another user's link: link"), std::string_view::npos)
+      << file.error().detail.view();
+}
+
+TEST(TrustedFile, FollowsLinksOfEveryForm) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(mkdir(folder.file("a").c_str(), 0755), 0);
+  ASSERT_EQ(mkdir(folder.file("a/b").c_str(), 0755), 0);
+  const std::string target = folder.write("a/b/f", "text");
+  const auto link = [&](const std::string& words, const std::string& name) {
+    ASSERT_EQ(symlink(words.c_str(), folder.file(name).c_str()), 0);
+  };
+  link("a/b", "relative");
+  link(folder.file("a/b"), "absolute");
+  link("a/b/", "ends-in-a-slash");
+  link("../a/./b//f", "a/up");
+  link("relative/../b/f", "up-from-a-links-target");
+  // As Debian's alternatives have it: through a second link somewhere else.
+  link(folder.file("a/up"), "alternative");
+  for (const char* name : {"relative/f", "absolute/f", "ends-in-a-slash/f", "a/up", "up-from-a-links-target",
+                           "alternative", "a/../a/b/f", "a//b/./f"}) {
+    const auto file = open_trusted(folder.file(name), FilePrivacy::owner_only);
+    ASSERT_TRUE(file) << name << ": " << file.error().detail.view();
+    EXPECT_EQ(text_of(*file), "text") << name;
+  }
+  EXPECT_EQ(open_trusted(target + "/", FilePrivacy::readable).status(), Status::file_invalid);
+  EXPECT_TRUE(check_trusted_folder(folder.file("relative")));
+  EXPECT_TRUE(check_trusted_folder(folder.file("ends-in-a-slash/")));
+  link("nowhere", "dangling");
+  const auto dangling = open_trusted(folder.file("dangling"), FilePrivacy::readable);
+  EXPECT_EQ(dangling.error().native, ENOENT);
+  EXPECT_EQ(dangling.error().detail.view(), folder.file("dangling") + " does not exist");
+  link("loop", "loop");
+  EXPECT_EQ(open_trusted(folder.file("loop"), FilePrivacy::readable).error().native, ELOOP);
+  // The longest chain that the kernel follows, and one more.
+  link("a/b/f", "link-0");
+  for (int i = 1; i < 41; ++i) link("link-" + std::to_string(i - 1), "link-" + std::to_string(i));
+  EXPECT_TRUE(open_trusted(folder.file("link-39"), FilePrivacy::readable));
+  EXPECT_EQ(open_trusted(folder.file("link-40"), FilePrivacy::readable).error().native, ELOOP);
+}
+
+TEST(TrustedFile, FollowsWhatProcShowsOfADescriptor) {
+  const TemporaryFolder folder;
+  const auto file = open_trusted(folder.write("f", "text"), FilePrivacy::owner_only);
+  ASSERT_TRUE(file);
+  for (const std::string& path :
+       {"/proc/self/fd/" + std::to_string(file->get()), "/dev/fd/" + std::to_string(file->get())}) {
+    const auto again = open_trusted(path, FilePrivacy::owner_only);
+    ASSERT_TRUE(again) << path << ": " << again.error().detail.view();
+    EXPECT_EQ(text_of(*again), "text");
+  }
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  EXPECT_EQ(open_trusted("/dev/fd/" + std::to_string(ends[0]), FilePrivacy::readable).status(), Status::file_invalid);
+  close(ends[0]);
+  close(ends[1]);
 }
 
 TEST(TrustedFile, RefusesWhatIsNoRegularFileWithoutWaitingForIt) {
