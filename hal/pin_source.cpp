@@ -60,9 +60,10 @@ void identify(int fd, SourceIdentity::Kind kind, SourceIdentity* identity) noexc
 
 Result<std::size_t> read_file(std::string_view path, const PinSource& source, const SecretWording& wording,
                               std::span<std::byte> out, SourceIdentity* identity) noexcept {
-  const Result<FileDescriptor> file = open_trusted(path, FilePrivacy::owner_only);
+  const bool is_credential = source.kind == PinSource::Kind::credential;
+  const Result<FileDescriptor> file =
+      open_trusted(path, is_credential ? FilePrivacy::credential : FilePrivacy::owner_only);
   if (file) {
-    const bool is_credential = source.kind == PinSource::Kind::credential;
     identify(file->get(), is_credential ? SourceIdentity::Kind::credential : SourceIdentity::Kind::file, identity);
     return read_descriptor(file->get(), source, wording, out);
   }

@@ -205,7 +205,9 @@ Result<FileDescriptor> open_trusted(std::string_view path, FilePrivacy privacy) 
     return refuse(Status::file_untrusted, path, "is writable by others")
         .with_hint("look whether it is as you left it, then let nobody else write to it: chmod go-w FILE");
   }
-  if (privacy == FilePrivacy::owner_only && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+  const bool may_be_shown = privacy == FilePrivacy::credential && info.st_uid == 0;
+  const mode_t refused = (S_IRWXG | S_IRWXO) & ~(may_be_shown ? S_IRGRP : mode_t{0});
+  if (privacy != FilePrivacy::readable && (info.st_mode & refused) != 0) {
     return refuse(Status::file_untrusted, path, "may be read by others")
         .with_hint("take the permissions of group and others away: chmod 600 FILE");
   }

@@ -14,6 +14,9 @@ namespace holdfast::hal {
 enum class FilePrivacy : std::uint8_t {
   readable,    ///< anybody may read it: identity files, modules
   owner_only,  ///< group and others have no access at all: PIN files
+  /// As `owner_only`, but the group may read what is root's: systemd 257 gives a service of another user its
+  /// credentials by an access control list, whose mask stands where the group's permissions are told.
+  credential,
 };
 
 /// A descriptor that closes itself; -1 when empty.

@@ -131,6 +131,11 @@ TEST(PinSource, ReadsASystemdCredential) {
   ASSERT_EQ(setenv("CREDENTIALS_DIRECTORY", folder.path().c_str(), 1), 0);
   EXPECT_EQ(text_of(*read_from("credential:pin")), "1234");
   EXPECT_EQ(read_from("credential:other").status(), Status::pin_required);
+  folder.write("of-root", "5678\n", 0440);
+  EXPECT_EQ(read_from("file:" + folder.file("of-root")).status(), Status::file_untrusted);
+  if (geteuid() == 0) {
+    EXPECT_EQ(text_of(*read_from("credential:of-root")), "5678");
+  }
   EXPECT_EQ(read_from("credential:../pin").status(), Status::invalid_argument);
   ASSERT_EQ(unsetenv("CREDENTIALS_DIRECTORY"), 0);
   EXPECT_EQ(read_from("credential:pin").status(), Status::pin_required);

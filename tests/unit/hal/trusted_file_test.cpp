@@ -46,6 +46,28 @@ TEST(TrustedFile, RefusesAPrivateFileThatOthersMayRead) {
   }
 }
 
+// What systemd of Debian 13 gives a service that is not root's: the mask of an access control list.
+TEST(TrustedFile, OfACredentialOfRootsTheGroupMayReadAndNoMore) {
+  if (geteuid() != 0) GTEST_SKIP() << "a file of root's needs root";
+  const TemporaryFolder folder;
+  for (const mode_t mode : {0400U, 0440U, 0600U, 0640U}) {
+    EXPECT_TRUE(open_trusted(folder.write("f", "x", mode), FilePrivacy::credential)) << mode;
+  }
+  for (const mode_t mode : {0450U, 0460U, 0444U, 0404U, 0401U}) {
+    EXPECT_EQ(open_trusted(folder.write("f", "x", mode), FilePrivacy::credential).status(), Status::file_untrusted)
+        << mode;
+  }
+  EXPECT_EQ(open_trusted(folder.write("f", "x", 0440), FilePrivacy::owner_only).status(), Status::file_untrusted);
+  const std::string own = folder.write("own", "x", 0440);
+  ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
+  ASSERT_EQ(chown(own.c_str(), test::kNobody, test::kNobody), 0);
+  EXPECT_EQ(test::run_in_child(
+                [&] { return open_trusted(own, FilePrivacy::credential).status() == Status::file_untrusted; },
+                test::kNobody),
+            0)
+      << "its own group may really read it";
+}
+
 TEST(TrustedFile, RefusesAFolderOthersMayWriteTo) {
   const TemporaryFolder folder;
   const std::string inner = folder.file("inner");
