@@ -120,7 +120,11 @@ Result<void> save_key_file(std::string_view path, const KeyFile& file) noexcept 
     unlinkat(folder.get(), place.name, 0);
     return readable.error();
   }
-  if (fsync(folder.get()) != 0) return save_failure(errno, path);
+  if (fsync(folder.get()) != 0) {
+    const int code = errno;
+    unlinkat(folder.get(), place.name, 0);
+    return save_failure(code, path);
+  }
   return {};
 }
 

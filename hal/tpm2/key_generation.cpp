@@ -102,29 +102,29 @@ Result<FoundKey> make_file(Device& device, const NewKey& key, BootTime deadline)
   return made;
 }
 
+// Whatever was said: an answer may be wrong or lost, and the key there all the same.
+Error remove_persistent(Device& device, const LoadedObject& made, Error error, BootTime deadline) noexcept {
+  Connection& tpm = device.connection();
+  LoadedObject persistent = made;
+  persistent.handle = *device.uri().handle;
+  const auto found = read_public(tpm, persistent.handle, deadline);
+  if (found && found->name == made.name) (void)device.evict(persistent, persistent.handle, deadline);
+  if (!tpm.is_usable()) {
+    error.detail.append("; the key may be there still");
+    error.hint = "see what is there before another one is made: holdfast key list tpm2:";
+  }
+  return error;
+}
+
 Result<FoundKey> make_persistent(Device& device, const NewKey& key, BootTime deadline) noexcept {
   Connection& tpm = device.connection();
   const std::uint32_t handle = *device.uri().handle;
   const LoadedObject loaded = HOLDFAST_TRY(load_key(tpm, device.root().object(), key.wrapped, deadline));
   const auto kept = device.evict(loaded, handle, deadline);
   device.discard(loaded);
-  // Whatever was said: an answer may be wrong or lost, and the key there all the same.
-  const auto undo = [&](Error error) noexcept -> Error {
-    const auto found = read_public(tpm, handle, deadline);
-    if (found && found->name == loaded.name) {
-      LoadedObject persistent = loaded;
-      persistent.handle = handle;
-      (void)device.evict(persistent, handle, deadline);
-    }
-    if (!tpm.is_usable()) {
-      error.detail.append("; the key may be there still");
-      error.hint = "see what is there before another one is made: holdfast key list tpm2:";
-    }
-    return error;
-  };
-  if (!kept) return undo(kept.error());
+  if (!kept) return remove_persistent(device, loaded, kept.error(), deadline);
   auto made = device.read_persistent(handle, deadline);
-  if (!made) return undo(made.error());
+  if (!made) return remove_persistent(device, loaded, made.error(), deadline);
   made->root_name = device.root().object().name;
   made->uri.srk_name = made->root_name;
   return made;
@@ -146,6 +146,15 @@ Result<FoundKey> keep_new_key(Device& device, const WrappedKey& wrapped, BootTim
   return keep(device, {wrapped, {}}, deadline);
 }
 
+Result<KeyDescription> describe_new_key(Device& device, const FoundKey& key, BootTime deadline) noexcept {
+  auto description = device.describe(key);
+  if (description) return description;
+  if (key.is_persistent()) return remove_persistent(device, key.object, description.error(), deadline);
+  device.discard(key.object);
+  (void)remove_key_file(key.uri.file.view());
+  return description;
+}
+
 Result<MadeKey> KeyGeneration::generate(const KeySpec& spec, BootTime deadline) noexcept {
   return device_.visit(deadline, [&]() noexcept -> Result<MadeKey> {
     HOLDFAST_TRY(check(spec, device_.uri()));
@@ -158,7 +167,7 @@ Result<MadeKey> KeyGeneration::generate(const KeySpec& spec, BootTime deadline) 
       if (HOLDFAST_TRY(device_.owner().has_auth_value(deadline))) HOLDFAST_TRY(device_.root().persist(deadline));
       const NewKey made = HOLDFAST_TRY(create(device_, deadline));
       const FoundKey key = HOLDFAST_TRY(keep(device_, made, deadline));
-      const KeyDescription description = HOLDFAST_TRY(device_.describe(key));
+      const KeyDescription description = HOLDFAST_TRY(describe_new_key(device_, key, deadline));
       return MadeKey{device_.keep(key, true), description, {}};
     };
     auto made = make();

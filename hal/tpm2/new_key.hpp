@@ -15,4 +15,8 @@ namespace holdfast::hal::tpm2 {
 /// Writes the key file or makes the key persistent, and loads it. A failure leaves neither.
 [[nodiscard]] Result<FoundKey> keep_new_key(Device& device, const WrappedKey& wrapped, BootTime deadline) noexcept;
 
+/// Says what the key is that was made; a failure, such as a URI that becomes too long, leaves neither.
+[[nodiscard]] Result<KeyDescription> describe_new_key(Device& device, const FoundKey& key,
+                                                      BootTime deadline) noexcept;
+
 }  // namespace holdfast::hal::tpm2

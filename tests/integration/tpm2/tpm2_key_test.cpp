@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <tss2/tss2_tpm2_types.h>
 
+#include <filesystem>
 #include <vector>
 
 namespace holdfast::test {
@@ -114,6 +115,20 @@ TEST_F(Tpm2Key, BesideAStorageRootWhoseNameWeDoNotReadHasOneOfItsOwn) {
   const DevicePtr owned =
       open_tpm(tpm_->file_uri("another"), DeviceAccess::provision, "", nullptr, pin_file("the owner", "owner"));
   EXPECT_EQ(owned->key_generator()->generate({Scheme::es256, {}, {}}, kNoDeadline).status(), Status::already_exists);
+}
+
+// Its URI says where the auth value comes from, and is too long with that.
+TEST_F(Tpm2Key, ThatCannotBeNamedIsNotLeftBehind) {
+  const std::string blanks = std::string(179, ' ') + "x";
+  std::filesystem::create_directory(tpm_->folder().file(blanks));
+  const std::string pin = pin_file("auth value", blanks + "/" + blanks);
+  for (const std::string& uri : {tpm_->file_uri("unnamed"), tpm_->handle_uri("0x81000012")}) {
+    const DevicePtr device = open(uri, DeviceAccess::provision, pin);
+    const auto made = device->key_generator()->generate({Scheme::es256, {}, {}}, kNoDeadline);
+    EXPECT_EQ(made.status(), Status::resource_exhausted) << uri;
+  }
+  EXPECT_FALSE(std::filesystem::exists(tpm_->folder().file("unnamed.pem")));
+  EXPECT_EQ(must(open(tpm_->token_uri())->key_inventory()->list({})), 0U);
 }
 
 TEST_F(Tpm2Key, WithAnAuthValueSignsThroughASaltedSession) {

@@ -156,10 +156,12 @@ TEST_F(KeyFileStore, AWriteThatIsInterruptedGoesOnAndOneOfNothingIsAFullDisk) {
   EXPECT_EQ(files(), 0U);
 }
 
-// The folder's own fsync, the second: the file is there, and whether it outlasts a power cut is not known.
-TEST_F(KeyFileStore, AFolderThatIsNotSynchronisedIsTold) {
+// The folder's own fsync, the second: whether the file outlasts a power cut is not known, so it is none.
+TEST_F(KeyFileStore, AFolderThatIsNotSynchronisedIsToldAndLeavesNothing) {
   g_fault = {.call = Call::fsync, .left = 1, .code = EIO};
   EXPECT_EQ(save().status(), Status::file_invalid);
+  EXPECT_EQ(files(), 0U);
+  ASSERT_TRUE(save());
   g_fault = {.call = Call::fsync, .left = 0, .code = EIO};
   EXPECT_EQ(remove_key_file(path_).status(), Status::file_invalid);
 }
