@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -277,6 +278,15 @@ Result<void> check_replaceable(const char* path, const char* doing) noexcept {
   if (is_known && info.st_dev == devices.st_dev && info.st_ino == devices.st_ino)
     return refuse_it("is the system's own");
   return {};
+}
+
+bool write_path_of(const FileDescriptor& file, std::span<char> out) noexcept {
+  char link[64];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", file.get());
+  const ssize_t size = readlink(link, out.data(), out.size());
+  if (size <= 0 || static_cast<std::size_t>(size) == out.size() || out[0] != '/') return false;
+  out[static_cast<std::size_t>(size)] = '\0';
+  return true;
 }
 
 Result<std::size_t> read_all(int fd, std::span<std::byte> out) noexcept {

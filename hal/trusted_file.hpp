@@ -65,6 +65,11 @@ class FileDescriptor {
 /// /dev, where links are the system's own. `doing` is the error's.
 [[nodiscard]] Result<void> check_replaceable(const char* path, const char* doing) noexcept;
 
+/// Writes the kernel's own name of an open file into `out`, terminated, for a loader that takes a name: the path as
+/// given may lead through a link that somebody else could turn elsewhere between the check and the load. False if
+/// there is none that fits, or /proc is not mounted.
+[[nodiscard]] bool write_path_of(const FileDescriptor& file, std::span<char> out) noexcept;
+
 /// Reads all of `fd` into `out` and returns the number of bytes; `file_invalid` if there are more than fit.
 [[nodiscard]] Result<std::size_t> read_all(int fd, std::span<std::byte> out) noexcept;
 

@@ -7,7 +7,6 @@
 
 #include <dlfcn.h>
 #include <limits.h>
-#include <stdio.h>
 #include <unistd.h>
 
 namespace holdfast::hal::pkcs11 {
@@ -89,16 +88,10 @@ Result<Library> load(std::string_view path) noexcept {
   Result<FileDescriptor> opened = open_trusted(path, FilePrivacy::readable);
   if (!opened) return about_module(opened.error());
   const FileDescriptor file = std::move(*opened);
-  // The kernel's own name of the file that was checked: the path as given may lead through a link that somebody else
-  // could turn elsewhere between the check and the load.
-  char link[64];
   char checked[PATH_MAX];
-  snprintf(link, sizeof link, "/proc/self/fd/%d", file.get());
-  const ssize_t size = readlink(link, checked, sizeof checked - 1);
-  if (size <= 0 || checked[0] != '/') {
+  if (!write_path_of(file, checked)) {
     return unusable(path, "cannot be loaded safely").with_hint("mount /proc: the loaded file is named through it");
   }
-  checked[size] = '\0';
 
   void* handle = dlopen(checked, RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
@@ -106,7 +99,7 @@ Result<Library> load(std::string_view path) noexcept {
     // The loader's sentence begins with the path, which the detail has already.
     const char* reason = dlerror();  // NOLINT(concurrency-mt-unsafe): per thread in glibc
     std::string_view text = reason != nullptr ? reason : "";
-    if (text.starts_with(checked)) text.remove_prefix(static_cast<std::size_t>(size));
+    if (text.starts_with(checked)) text.remove_prefix(std::string_view(checked).size());
     text.remove_prefix(std::min(text.find_first_not_of(": "), text.size()));
     append_printable(error.detail, text);
     return error;

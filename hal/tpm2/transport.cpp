@@ -26,6 +26,7 @@ constexpr std::size_t kMaxText = 512;
 struct Choice {
   std::string_view name;
   std::string_view configuration;
+  FileDescriptor library;  // of a TCTI that is named by its path: the file that was checked
 };
 
 Error refuse(Status status, std::string_view about, std::string_view why) noexcept {
@@ -71,9 +72,9 @@ Result<void> check_device(std::string_view path) noexcept {
 Result<Choice> choose(std::string_view tcti) noexcept {
   if (tcti.empty()) tcti = "device";
   const std::size_t colon = tcti.find(':');
-  Choice choice{tcti.substr(0, colon), colon == std::string_view::npos ? "" : tcti.substr(colon + 1)};
+  Choice choice{tcti.substr(0, colon), colon == std::string_view::npos ? "" : tcti.substr(colon + 1), {}};
   if (choice.name.starts_with('/')) {
-    HOLDFAST_TRY(open_trusted(choice.name, FilePrivacy::readable));
+    choice.library = HOLDFAST_TRY(open_trusted(choice.name, FilePrivacy::readable));
     return choice;
   }
   if (std::ranges::find(kNames, choice.name) == std::ranges::end(kNames)) {
@@ -115,6 +116,10 @@ Result<Transport> Transport::open(std::string_view tcti) noexcept {
     return refuse(Status::invalid_uri, "tcti", "is too long");
   }
   choice.name.copy(name, choice.name.size());
+  if (choice.library && !write_path_of(choice.library, name)) {
+    return refuse(Status::token_not_found, choice.name, "cannot be loaded safely")
+        .with_hint("mount /proc: the loaded file is named through it");
+  }
   choice.configuration.copy(configuration, choice.configuration.size());
   Transport transport;
   const TSS2_RC code = Tss2_TctiLdr_Initialize_Ex(name, configuration, &transport.context_);
@@ -129,7 +134,7 @@ Result<Transport> Transport::open(std::string_view tcti) noexcept {
     error.hint = "check tcti= and that the TPM, simulator or resource manager it names is running";
     return error;
   }
-  keep_loaded(choice.name);
+  keep_loaded(name);
   return transport;
 }
 

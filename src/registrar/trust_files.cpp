@@ -40,11 +40,10 @@ std::string resolved(const std::string& path) {
 
 Result<std::string> check_file(const std::string& path, const Named& named) {
   if (path.empty()) return std::string();
-  if (path.front() != '/') return in_words(hal::open_trusted(path, hal::FilePrivacy::readable).error(), named);
-  std::string real = resolved(path);
-  const auto file = hal::open_trusted(real, hal::FilePrivacy::readable);
+  // By the name that was given: the folders of its links decide as well which file is meant.
+  const auto file = hal::open_trusted(path, hal::FilePrivacy::readable);
   if (!file) return in_words(file.error(), named);
-  return real;
+  return resolved(path);
 }
 
 Result<std::string> check_directory(const std::string& path, const Named& named) {

@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <dlfcn.h>
+#include <link.h>
+
+#include <filesystem>
+
 namespace holdfast::test {
 namespace {
 
@@ -44,6 +49,21 @@ TEST_F(Tpm2Transport, ATctiThatConnectedStaysLoaded) {
   ASSERT_EQ(find_library(), nullptr) << "here before anybody used it";
   open(tpm_->file_uri("agent"), DeviceAccess::browse).reset();
   EXPECT_NE(find_library(), nullptr);
+}
+
+// What was checked is what is loaded: a link could be turned elsewhere in between.
+TEST_F(Tpm2Transport, ATctiBehindALinkIsLoadedByItsOwnName) {
+  const std::string library = tpm_->folder().file("own-name.so");
+  const std::string link = tpm_->folder().file("link.so");
+  std::filesystem::copy_file(HOLDFAST_TEST_TCTI_SHIM, library);
+  std::filesystem::create_symlink(library, link);
+  const DevicePtr device = open("tpm2:?tcti=" + link + ":plain," + tpm_->tcti(), DeviceAccess::browse);
+  void* loaded = dlopen(library.c_str(), RTLD_NOW | RTLD_NOLOAD);
+  ASSERT_NE(loaded, nullptr);
+  const link_map* map = nullptr;
+  ASSERT_EQ(dlinfo(loaded, RTLD_DI_LINKMAP, &map), 0);
+  EXPECT_EQ(map->l_name, library);
+  dlclose(loaded);
 }
 
 TEST_F(Tpm2Transport, OneCommandASignatureAndTwoWithAnAuthValue) {

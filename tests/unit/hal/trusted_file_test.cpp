@@ -242,6 +242,19 @@ TEST(TrustedFolder, OthersMayNotWriteToItNorToWhatLeadsThere) {
   EXPECT_EQ(check_trusted_folder("relative").status(), Status::file_untrusted);
 }
 
+TEST(TrustedFile, IsNamedByTheKernel) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("f", "x");
+  ASSERT_EQ(symlink(path.c_str(), folder.file("link").c_str()), 0);
+  const auto file = open_trusted(folder.file("link"), FilePrivacy::readable);
+  ASSERT_TRUE(file);
+  std::array<char, 4096> out{};
+  ASSERT_TRUE(write_path_of(*file, out));
+  EXPECT_EQ(out.data(), path);
+  EXPECT_FALSE(write_path_of(*file, std::span(out).first(path.size()))) << "there is no room for its end";
+  EXPECT_TRUE(write_path_of(*file, std::span(out).first(path.size() + 1)));
+}
+
 TEST(ReadAll, RefusesMoreThanFits) {
   const TemporaryFolder folder;
   const auto file = open_trusted(folder.write("f", "12345"), FilePrivacy::readable);
