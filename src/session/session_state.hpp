@@ -56,8 +56,8 @@ struct AgentSession::State {
         log(told) {}
 
   /// The core of a ready session; else null, and `unusable` is what every method that needs it answers. In a child
-  /// that is `forked`: the threads that hold a lock of this session, or were copying into it, are the parent's and let
-  /// nothing go there.
+  /// that is `forked`: the threads that hold a lock of this session, or were copying into it, are the parent's and
+  /// let nothing go there.
   [[nodiscard]] SessionCore* usable() const noexcept {
     return fork_guard.is_forked() ? nullptr : ready.load(std::memory_order_acquire);
   }

@@ -80,8 +80,8 @@ class Examination {
       findings_.problem(error);
       return false;
     }
-    const char* who = privacy == hal::FilePrivacy::owner_only ? "; nobody else reads it, or changes it or its folders"
-                                                              : "; nobody else changes it or its folders";
+    const char* who = privacy == hal::FilePrivacy::readable ? "; nobody else changes it or its folders"
+                                                            : "; nobody else reads it, or changes it or its folders";
     findings_.good(std::string(what) + " " + path + ": " + owner_and_mode(info) + who);
     return true;
   }
@@ -198,12 +198,14 @@ class Examination {
     const auto parsed = hal::PinSource::parse(source);
     if (!parsed) return findings_.problem(parsed.error());
     std::string path;
+    hal::FilePrivacy privacy = hal::FilePrivacy::owner_only;
     if (parsed->kind == hal::PinSource::Kind::file) path = parsed->name.view();
     if (const char* folder = getenv("CREDENTIALS_DIRECTORY");  // NOLINT(concurrency-mt-unsafe): one thread
         parsed->kind == hal::PinSource::Kind::credential && folder != nullptr) {
       path = std::string(folder) + "/" + std::string(parsed->name.view());
+      privacy = hal::FilePrivacy::credential;
     }
-    is_pin_readable_ = path.empty() || look_at_file("source", path, hal::FilePrivacy::owner_only);
+    is_pin_readable_ = path.empty() || look_at_file("source", path, privacy);
     if (path.empty()) findings_.good("source " + source.substr(0, source.find(':')) + ": read when it is needed");
   }
 

@@ -46,6 +46,20 @@ TEST(TrustFiles, AFileOfOursIsTakenByItsRealName) {
   EXPECT_EQ(files->client_key, target);
 }
 
+// Whoever may write there could turn the link to the certificates of everybody.
+TEST(TrustFiles, ALinkInAFolderOthersMayWriteToIsRefused) {
+  const TemporaryFolder folder;
+  const std::string open = folder.file("open");
+  ASSERT_EQ(mkdir(open.c_str(), 0700), 0);
+  ASSERT_EQ(symlink(folder.write("ca.pem", "", 0644).c_str(), (open + "/link").c_str()), 0);
+  ASSERT_EQ(chmod(open.c_str(), 0770), 0);
+  for (const auto& [member, doing] : kFiles) {
+    RegistrarOptions options;
+    options.*member = open + "/link";
+    EXPECT_EQ(check_trust_files(options).status(), Status::file_untrusted) << doing;
+  }
+}
+
 TEST(TrustFiles, WhatOthersMayWriteIsRefusedByName) {
   const TemporaryFolder folder;
   const std::string path = folder.write("file.pem", "", 0664);
