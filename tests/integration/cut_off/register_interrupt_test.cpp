@@ -163,21 +163,47 @@ class Begun {
   std::string said_;
 };
 
-TEST_P(Registration, ASecondSignalEndsTheWaitForAnAnswerAndSaysWhatNobodyKnows) {
-  if (ground_ == nullptr) return;
-  std::promise<void> asked;
-  std::atomic<int> requests{0};
-  const RawServer silent([&](RawPeer& peer) {
+/// An authority that answers the first `answered` requests with an agent's id, and to the next one nothing.
+class Silence {
+ public:
+  explicit Silence(int answered) : answered_(answered) {}
+
+  [[nodiscard]] std::string url() const { return server_.url("http"); }
+  void await_silence() { asked_.get_future().wait(); }
+
+ private:
+  void answer(RawPeer& peer) {
+    constexpr std::string_view kBody = R"({"agent_runtime_id":"agent-7"})";
     (void)peer.await_request();
-    if (requests++ == 0) asked.set_value();
+    const int request = requests_++;
+    if (request < answered_) {
+      peer.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " +
+                std::to_string(kBody.size()) + "\r\n\r\n" + std::string(kBody));
+      return;
+    }
+    if (request == answered_) asked_.set_value();
     peer.hold();
-  });
-  Begun tool(registering_with(silent.url("http")));
-  asked.get_future().wait();
+  }
+
+  int answered_;
+  std::atomic<int> requests_{0};
+  std::promise<void> asked_;
+  RawServer server_{[this](RawPeer& peer) { answer(peer); }};
+};
+
+void interrupt_twice(Begun& tool) {
   tool.interrupt();
   ASSERT_TRUE(tool.says("it waits for the authority's answer")) << tool.said();
   tool.interrupt();
   EXPECT_EQ(tool.ended_by(), SIGINT) << tool.said();
+}
+
+TEST_P(Registration, ASecondSignalEndsTheWaitForAnAnswerAndSaysWhatNobodyKnows) {
+  if (ground_ == nullptr) return;
+  Silence authority(0);
+  Begun tool(registering_with(authority.url()));
+  authority.await_silence();
+  interrupt_twice(tool);
   EXPECT_THAT(tool.said(), HasSubstr("done before it was interrupted: the public key was sent"));
   EXPECT_THAT(tool.said(), Not(HasSubstr("error")));
   EXPECT_FALSE(is_written());
@@ -185,25 +211,10 @@ TEST_P(Registration, ASecondSignalEndsTheWaitForAnAnswerAndSaysWhatNobodyKnows) 
 
 TEST_P(Registration, ASecondSignalInTheTrialTaskSaysWhichAgentIsRegistered) {
   if (ground_ == nullptr) return;
-  std::promise<void> asked;
-  std::atomic<int> requests{0};
-  const RawServer silent([&](RawPeer& peer) {
-    (void)peer.await_request();
-    if (requests++ == 0) {
-      constexpr std::string_view kBody = R"({"agent_runtime_id":"agent-7"})";
-      peer.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " +
-                std::to_string(kBody.size()) + "\r\n\r\n" + std::string(kBody));
-      return;
-    }
-    if (requests == 2) asked.set_value();
-    peer.hold();
-  });
-  Begun tool(registering_with(silent.url("http")));
-  asked.get_future().wait();
-  tool.interrupt();
-  ASSERT_TRUE(tool.says("it waits for the authority's answer")) << tool.said();
-  tool.interrupt();
-  EXPECT_EQ(tool.ended_by(), SIGINT) << tool.said();
+  Silence authority(1);
+  Begun tool(registering_with(authority.url()));
+  authority.await_silence();
+  interrupt_twice(tool);
   EXPECT_THAT(tool.said(), HasSubstr("done before it was interrupted: the key is registered as agent agent-7 and the "
                                      "identity file"));
   EXPECT_TRUE(is_written());

@@ -161,6 +161,31 @@ class Rotation : public testing::TestWithParam<GroundKind> {
     expect_one_agent_at_rest();
   }
 
+  // A removal that was begun is ended, and told; one that was not leaves everything as it was.
+  void interrupt_removal_at(std::size_t call, const std::string& saved, const std::vector<std::string>& arguments,
+                            const ToolRunner& people) {
+    ground_->restore(saved);
+    const TracedRun cut = people.interrupted_at(call, arguments);
+    const std::string said = people.output();
+    EXPECT_EQ(cut.exit_code, 128 + SIGINT) << said;
+    attend_to(saved);
+    EXPECT_TRUE(signs()) << said;
+    EXPECT_TRUE(ground_->holds_keys_of(has_journal() ? 2 : 1)) << said;
+    const bool is_told = count_of(said, "retired ") + count_of(said, "undone ") > 0;
+    EXPECT_EQ(is_told, !has_journal()) << said;
+  }
+  void walk_interrupted_removal(const std::string& saved, const std::vector<std::string>& arguments) {
+    ground_->save(saved);
+    const ToolRunner people(ground_->folder().file("said"), ToolSpeech::words);
+    const TracedRun whole = people.interrupted_at(0, arguments);
+    ASSERT_EQ(whole.exit_code, 0) << people.output();
+    for (const std::size_t call : some_of(whole.changes, 3)) {
+      SCOPED_TRACE("interrupted at call " + std::to_string(call) + " of " + std::to_string(whole.changes));
+      interrupt_removal_at(call, saved, arguments, people);
+      if (HasFailure()) return;
+    }
+  }
+
   void walk_interruption(std::size_t cases) {
     ground_->save("before");
     const ToolRunner people(ground_->folder().file("said"), ToolSpeech::words);
@@ -199,10 +224,13 @@ class Rotation : public testing::TestWithParam<GroundKind> {
     ASSERT_EQ(tool_->run(rotating()).exit_code, 0);
     walk("rotated", retiring(), cases, &Rotation::kill_retirement_at);
   }
-  void walk_undoing(std::size_t cases) {
+  void stop_before_registration() {
     const std::string wrong = "file:" + ground_->folder().write("wrong-bearer", "nobody");
     ASSERT_EQ(tool_->run(rotating_with(wrong)).exit_code, 5) << "the new key is made, and not registered";
     ASSERT_TRUE(ground_->holds_keys_of(2));
+  }
+  void walk_undoing(std::size_t cases) {
+    ASSERT_NO_FATAL_FAILURE(stop_before_registration());
     walk("waiting", undoing(), cases, &Rotation::kill_undoing_at);
   }
 
@@ -256,6 +284,16 @@ TEST_P(Rotation, AnUndoCutOffAtAFewMomentsIsFinishedByTheNextRun) {
 }
 TEST_P(Rotation, ARotationInterruptedAtAFewMomentsSaysHowToGoOn) {
   if (ground_ != nullptr) walk_interruption(GetParam() == GroundKind::softhsm ? 8 : 4);
+}
+TEST_P(Rotation, ARetirementInterruptedAtAFewMomentsIsEndedAndTold) {
+  if (ground_ == nullptr) return;
+  ASSERT_EQ(tool_->run(rotating()).exit_code, 0);
+  walk_interrupted_removal("rotated", retiring());
+}
+TEST_P(Rotation, AnUndoInterruptedAtAFewMomentsIsEndedAndTold) {
+  if (ground_ == nullptr) return;
+  ASSERT_NO_FATAL_FAILURE(stop_before_registration());
+  walk_interrupted_removal("waiting", undoing());
 }
 TEST_P(Rotation, AnInterruptedRotationAtEveryCall) {
   if (ground_ != nullptr) walk_interruption(kEach);
