@@ -28,6 +28,7 @@ struct Exchange {
   bool must_be_loopback = false;
   bool has_left_loopback = false;
   bool headers_are_too_long = false;
+  bool has_odd_status_line = false;
   bool is_out_of_memory = false;
 };
 
@@ -41,6 +42,14 @@ bool has_name(std::string_view line, std::string_view lower_name) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
   return line.size() > lower_name.size() && line[lower_name.size()] == ':' &&
          std::ranges::equal(line.substr(0, lower_name.size()), lower_name, {}, lower);
+}
+
+// "HTTP/1.1 200 OK", "HTTP/2 200" (RFC 9112 §4). libcurl 8 reads 2000 as 200.
+bool is_status_line(std::string_view line) {
+  const std::string_view code = line.substr(std::min(line.find(' '), line.size() - 1) + 1);
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  return code.size() >= 3 && std::ranges::all_of(code.substr(0, 3), is_digit) &&
+         (code.size() == 3 || !is_digit(code[3]));
 }
 
 void take_header(HttpResponse& response, std::string_view line) {
@@ -64,8 +73,13 @@ std::size_t on_header(char* data, std::size_t size, std::size_t count, void* use
     exchange.headers_are_too_long = true;
     return 0;
   }
+  const std::string_view line(data, bytes);
+  if (line.starts_with("HTTP/") && !is_status_line(line)) {
+    exchange.has_odd_status_line = true;
+    return 0;
+  }
   try {
-    take_header(exchange.response, {data, bytes});
+    take_header(exchange.response, line);
   } catch (...) {
     exchange.is_out_of_memory = true;
     return 0;
@@ -298,6 +312,9 @@ Result<HttpResponse> CurlTransport::exchange(Method method, const HttpRequest& r
   const bool has_endless_line = outcome == CURLE_OUT_OF_MEMORY && exchange.received > kMaxAnswerSize;
   if (exchange.headers_are_too_long || has_endless_line) {
     return failure(Status::authority_answer_invalid, Layer::http, kAsking).about("its headers exceed 64 KiB");
+  }
+  if (exchange.has_odd_status_line) {
+    return failure(Status::authority_answer_invalid, Layer::http, kAsking).about("its status line is none");
   }
   if (outcome != CURLE_OK && !exchange.response.is_cut) {
     Error error = curl_error(outcome, kAsking, message_of(message));

@@ -312,6 +312,26 @@ TEST_F(CurlTransportTest, MemoryThatRanOutIsNotTheAuthoritysDoing) {
   EXPECT_EQ(post().status(), Status::resource_exhausted);
 }
 
+TEST_F(CurlTransportTest, AStatusHasThreeDigits) {
+  static const char* line;
+  static bool is_taken;
+  fake.perform = [] {
+    is_taken = send_header(line);
+    return is_taken ? CURLE_OK : CURLE_WRITE_ERROR;
+  };
+  for (const char* odd :
+       {"HTTP/1.1 2000 OK\r\n", "HTTP/1.1 20\r\n", "HTTP/1.1 OK\r\n", "HTTP/1.1\r\n", "HTTP/1.1 "}) {
+    line = odd;
+    EXPECT_EQ(post().status(), Status::authority_answer_invalid) << line;
+    EXPECT_FALSE(is_taken) << line;
+  }
+  for (const char* good : {"HTTP/2 200 \r\n", "HTTP/1.1 200\r\n", "HTTP/1.0 500 Internal Server Error\r\n"}) {
+    line = good;
+    EXPECT_TRUE(post()) << line;
+    EXPECT_TRUE(is_taken) << line;
+  }
+}
+
 curl_sockaddr connected_to(const char* text) {
   curl_sockaddr address{};
   address.socktype = SOCK_STREAM;
