@@ -15,6 +15,10 @@ namespace holdfast::hal::pkcs11 {
 
 // p11-kit 0.24's header is PKCS#11 2.40 with the Edwards mechanisms of 3.0; this one came with 3.0 as well.
 inline constexpr CK_MECHANISM_TYPE kAesKeyWrapKwp = 0x210BUL;
+// PKCS#11 v3.0 §5.1.
+#ifndef CKR_OPERATION_CANCEL_FAILED
+#define CKR_OPERATION_CANCEL_FAILED 0x202UL
+#endif
 // X25519 keys of PKCS#11 v3.0 (§6.3.6).
 inline constexpr CK_KEY_TYPE kEcMontgomery = 0x41UL;
 

@@ -111,6 +111,7 @@ constexpr Row kRows[] = {
     HOLDFAST_ROW(CKR_PIN_TOO_WEAK, invalid_argument),
     HOLDFAST_ROW(CKR_PUBLIC_KEY_INVALID, device_fault),
     HOLDFAST_ROW(CKR_FUNCTION_REJECTED, permission_denied),
+    HOLDFAST_ROW(CKR_OPERATION_CANCEL_FAILED, device_fault),
 };
 
 #undef HOLDFAST_ROW

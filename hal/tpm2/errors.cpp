@@ -31,6 +31,12 @@ constexpr const char* kIntegrityHint =
     "the key belongs to another TPM or another parent, or the TPM was cleared since: make a new key";
 constexpr const char* kHierarchyHint = "the hierarchy is switched off or has an auth value: ask who set the TPM up";
 
+// Of a later edition than tpm2-tss 3's headers (TPM 2.0 Library 1.83, Part 2 §6.6.3).
+#ifndef TPM2_RC_FW_LIMITED
+#define TPM2_RC_FW_LIMITED (TPM2_RC_FMT1 + 0x028)
+#define TPM2_RC_SVN_LIMITED (TPM2_RC_FMT1 + 0x029)
+#endif
+
 #define HOLDFAST_ROW(name, status, ...) \
   Row { TPM2_RC_##name, "TPM_RC_" #name, Status::status, __VA_ARGS__ }
 
@@ -107,6 +113,8 @@ constexpr Row kTpmRows[] = {
     HOLDFAST_ROW(BINDING, key_refused, "public and private part do not belong together", kIntegrityHint),
     HOLDFAST_ROW(CURVE, scheme_unsupported, "the curve is not supported"),
     HOLDFAST_ROW(ECC_POINT, device_fault, "the point is not on the curve"),
+    HOLDFAST_ROW(FW_LIMITED, key_refused, "the key is bound to a firmware that this TPM has not"),
+    HOLDFAST_ROW(SVN_LIMITED, key_refused, "the key is bound to a newer firmware than this TPM has"),
     HOLDFAST_ROW(CONTEXT_GAP, resource_exhausted, "an unused session is too far behind", kContextGapHint),
     HOLDFAST_ROW(OBJECT_MEMORY, resource_exhausted, "no room for another object", kObjectMemoryHint),
     HOLDFAST_ROW(SESSION_MEMORY, resource_exhausted, "no room for another session", kSessionMemoryHint),
