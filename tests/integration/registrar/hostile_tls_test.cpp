@@ -86,8 +86,9 @@ TEST_F(HostileTls, ACertificateOutsideItsTimeIsRefused) {
   }
 }
 
-// Somebody in the middle cannot forge the end of a connection, only cut it. libcurl does not ask for a close_notify,
-// so an answer without a length may be cut short anywhere; but no beginning of a JSON object is one.
+// Somebody in the middle cannot forge the end of a connection, only cut it. libcurl 7 does not ask for a
+// close_notify, so an answer without a length may be cut short anywhere; but no beginning of a JSON object is one.
+// libcurl 8 says itself that the connection was cut.
 TEST_F(HostileTls, AnAnswerThatIsCutShortIsNotTaken) {
   const ServerCertificate certificate;
   options_.ca_file = certificate.certificate_file();
@@ -99,7 +100,9 @@ TEST_F(HostileTls, AnAnswerThatIsCutShortIsNotTaken) {
           peer.send("HTTP/1.1 200 OK\r\n\r\n" + whole.substr(0, size));
         },
         certificate);
-    EXPECT_EQ(against(server).status(), Status::authority_answer_invalid) << size;
+    EXPECT_THAT(against(server).status(),
+                testing::AnyOf(Status::authority_answer_invalid, Status::authority_unavailable))
+        << size;
   }
 }
 

@@ -81,7 +81,10 @@ TEST(Timestamp, AgreesWithTheCLibraryOnEveryDay) {
 
 TEST(Timestamp, AcceptsExactlyTheDatesThatExist) {
   std::size_t accepted = 0;
+  std::size_t days = 0;
   for (const int year : {0, 1900, 1999, 2000, 2023, 2024, 2100, 9999}) {
+    if (sizeof(time_t) < 8 && (year < 1902 || year > 2037)) continue;  // the C library of such a machine has none
+    days += year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 366 : 365;
     for (int month = 0; month <= 13; ++month) {
       for (int day = 0; day <= 32; ++day) {
         std::array<char, 40> text{};
@@ -97,7 +100,7 @@ TEST(Timestamp, AcceptsExactlyTheDatesThatExist) {
       }
     }
   }
-  EXPECT_EQ(accepted, 5 * 365 + 3 * 366U);
+  EXPECT_EQ(accepted, days);
 }
 
 TEST(Timestamp, AcceptsExactlyTheTimesOfDay) {
