@@ -36,6 +36,10 @@ constexpr const char* kHierarchyHint = "the hierarchy is switched off or has an 
 #define TPM2_RC_FW_LIMITED (TPM2_RC_FMT1 + 0x028)
 #define TPM2_RC_SVN_LIMITED (TPM2_RC_FMT1 + 0x029)
 #endif
+// Of tpm2-tss 4.1.
+#ifndef TSS2_BASE_RC_CALLBACK_NULL
+#define TSS2_BASE_RC_CALLBACK_NULL 54U
+#endif
 
 #define HOLDFAST_ROW(name, status, ...) \
   Row { TPM2_RC_##name, "TPM_RC_" #name, Status::status, __VA_ARGS__ }
@@ -204,6 +208,7 @@ constexpr Row kSoftwareRows[] = {
     HOLDFAST_ROW(NO_HANDLE, device_fault, "no handle"),
     HOLDFAST_ROW(NOT_PROVISIONED, device_fault, "not provisioned"),
     HOLDFAST_ROW(ALREADY_PROVISIONED, already_exists, "provisioned already"),
+    HOLDFAST_ROW(CALLBACK_NULL, device_fault, "a callback is missing"),
 };
 #undef HOLDFAST_ROW
 
