@@ -4,7 +4,6 @@
 #include "holdfast/identity.hpp"
 
 #include "hal/pin_source.hpp"
-#include "hal/uri_attributes.hpp"
 #include "src/registrar/authority_url.hpp"
 #include "tools/holdfast/commands.hpp"
 #include "tools/holdfast/key_uri.hpp"
@@ -53,7 +52,7 @@ Result<void> check_option_values(const command_line::Command& command, const com
 
 Result<void> refuse_owner_pin_source(const command_line::Arguments& arguments, std::string_view key_uri,
                                      const char* hint) {
-  if (!arguments.has("owner-pin-source") || hal::has_scheme(key_uri, "tpm2:")) return {};
+  if (!arguments.has("owner-pin-source") || is_tpm_uri(key_uri)) return {};
   return wrong_value("--owner-pin-source is for TPM keys", hint);
 }
 
