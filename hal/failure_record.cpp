@@ -151,8 +151,9 @@ Result<FailureRecord> FailureRecord::lock(const FileDescriptor& folder, const Pi
 FailureRecord::~FailureRecord() {
   // By name, and not only by closing it: a child that was forked meanwhile has the descriptor as well. In that child
   // the lock is its parent's, which is in the middle of a login.
-  if (file_ && owner_ == getpid())
+  if (file_ && owner_ == getpid()) {
     flock(file_.get(), LOCK_UN);  // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult)
+  }
 }
 
 Result<void> FailureRecord::read() noexcept {

@@ -275,8 +275,9 @@ Result<void> check_replaceable(const char* path, const char* doing) noexcept {
   folder[size] = '\0';
   struct stat devices {};
   const bool is_known = stat(folder, &info) == 0 && stat("/dev", &devices) == 0;
-  if (is_known && info.st_dev == devices.st_dev && info.st_ino == devices.st_ino)
+  if (is_known && info.st_dev == devices.st_dev && info.st_ino == devices.st_ino) {
     return refuse_it("is the system's own");
+  }
   return {};
 }
 

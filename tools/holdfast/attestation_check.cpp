@@ -124,7 +124,7 @@ Result<void> judge_word_of_token(Terminal& terminal, const Evidence& evidence, c
                     ""};
   if (evidence.public_key != wanted.view()) standing.verdict = refusal("it is about another key");
   show(terminal, evidence, nullptr, standing, wanted.view());
-  return std::move(standing.verdict);
+  return standing.verdict;
 }
 
 }  // namespace
@@ -198,7 +198,7 @@ Result<void> verify_attestation(Terminal& terminal, const Arguments& arguments, 
         write_whole_file(arguments.value("ak-out"), to_hex(checked->attestation_key) + "\n", Overwriting::refused));
   }
   show(terminal, evidence, &*checked, standing, public_key);
-  return std::move(standing.verdict);
+  return standing.verdict;
 }
 
 }  // namespace holdfast::tool

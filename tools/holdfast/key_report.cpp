@@ -177,8 +177,9 @@ std::string attribute_names(const hal::KeyAttributeSet& attributes) {
   std::string names;
   for (std::size_t i = 0; i < hal::kKeyAttributeCount; ++i) {
     const auto attribute = static_cast<KeyAttribute>(i);
-    if (attributes.contains(attribute))
+    if (attributes.contains(attribute)) {
       names += (names.empty() ? "" : ", ") + std::string(hal::attribute_name(attribute));
+    }
   }
   return names;
 }

@@ -112,8 +112,9 @@ void TokenCheck::look_for_remnants(hal::KeyDevice& device) {
   has_looked_for_remnants_ = true;
   std::vector<hal::KeyDescription> keys(kMostKeys);
   const auto count = inventory->list(keys);
-  if (!count)
+  if (!count) {
     return sheet_.note("the keys on the token cannot be listed: " + std::string(status_text(count.status())));
+  }
   keys.resize(std::min(*count, kMostKeys));
   for (const hal::KeyDescription& key : keys) {
     if (!key.label.view().starts_with(kThrowawayPrefix)) continue;
@@ -228,6 +229,7 @@ void TokenCheck::sign_at_once(hal::KeyDevice& device, hal::KeyHandle key) {
   constexpr int kEach = 2;
   std::array<std::optional<Error>, kSessionsOfHost> failures;
   std::vector<std::thread> threads;
+  threads.reserve(failures.size());
   for (std::optional<Error>& failed : failures) {
     threads.emplace_back([&] {
       for (int i = 0; i < kEach && !failed; ++i) {
