@@ -165,10 +165,11 @@ void Swtpm::start() {
           control.c_str(), "--flags", "not-need-init,startup-clear", nullptr);
     _exit(127);
   }
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < 6000 && waitpid(process_, nullptr, WNOHANG) == 0; ++i) {
     if (is_answered(folder_.file("s")) && is_answered(folder_.file("s.ctrl"))) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
+  stop();
   throw std::runtime_error("swtpm did not start: " + read_file(log));
 }
 
