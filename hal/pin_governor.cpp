@@ -124,6 +124,8 @@ Result<void> PinGovernor::judge(FailureRecord& record, const PinOwner& owner, co
     if (one.role != owner.role) continue;
     if (source.has_file() && one.source == source) {
       const bool was_judged = one.state == PinFailure::State::refused;
+      // Somebody's try of it that was cut off says nothing against a PIN that the token took from this very file.
+      if (is_proven && !was_judged) continue;
       return refused_before(was_judged ? "" : "a login with it was cut off before the token answered", kCorrectFile);
     }
     if (source.kind == SourceIdentity::Kind::file || one.source.kind != source.kind) continue;

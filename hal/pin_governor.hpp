@@ -60,8 +60,8 @@ class PinGovernor {
 
   /// Waits for the token's record (at most two minutes) and allows the attempt: `pin_refused_before`, with the time
   /// to wait as detail where that helps. `is_proven`: this PIN was accepted before, by this device, and is sent again
-  /// after a reset, unless the very file it came from was refused since. A record that cannot be had is then no
-  /// reason against it, as the host may be locked down by now.
+  /// after a reset, unless the very file it came from was refused since; a try of that file that was cut off is none.
+  /// A record that cannot be had is then no reason against it, as the host may be locked down by now.
   [[nodiscard]] Result<PinAttempt> begin(const PinOwner& owner, const SourceIdentity& source, bool is_proven,
                                          BootTime deadline) noexcept;
 

@@ -241,6 +241,18 @@ TEST_F(Governor, a_proven_pin_that_another_process_saw_refused_is_not_sent) {
   EXPECT_EQ(begin(kFile, kUser, true).status(), Status::pin_refused_before);
 }
 
+// One login of another service is cut off: those that the token knows by the same file do not stop for good.
+TEST_F(Governor, a_proven_pin_is_sent_whosever_try_of_its_file_was_cut_off) {
+  { const auto cut_off = begin(kFile); }
+  EXPECT_FALSE(is_sent(kFile)) << "unproven, it may have been counted";
+  auto proven = begin(kFile, kUser, true);
+  ASSERT_TRUE(proven) << proven.error().detail.view();
+  proven->unjudged();
+  EXPECT_FALSE(is_sent(kFile)) << "nothing was found out";
+  begin(kFile, kUser, true)->accepted();
+  EXPECT_TRUE(is_sent(kFile)) << "the file is right";
+}
+
 // Of a source without a file nobody can tell whose PIN was refused: one that was accepted is not held back for it.
 TEST_F(Governor, a_proven_pin_without_a_file_is_sent_whatever_others_were_refused) {
   SourceIdentity own = kCredential;
