@@ -145,27 +145,38 @@ void Device::close() noexcept {
     login_.forget();
     return;
   }
-  const PipeShield shield;
-  const BootTime patience = clock_.boot().after(kPatience);
-  bool is_quiet = false;
+  is_left_behind_ = true;
   {
-    // A login that hangs holds the turn, and in a module that is not ours no session of the pool.
+    const BootTime patience = clock_.boot().after(kPatience);
     const Turn turn(turnstile_, clock_, patience);
-    is_quiet = pool_.take_all(clock_, patience) && turn;
-    const Passage passage(module_->gate(), clock_, patience);
-    if (passage && attached_.load(std::memory_order_acquire) == module_->generation()) {
-      pool_.close();
-      // Last, as a token logs out with its last session. C_Logout would throw out the other devices on this token.
-      if (login_session_ != CK_INVALID_HANDLE) module_->calls().C_CloseSession(login_session_);
-    }
-    is_quiet = is_quiet && passage && pool_.missing() == 0;
+    if (end_sessions(turn, patience)) is_left_behind_ = false;
   }
-  detach();
-  // A thread that is still inside may come back: to a module that is not finalised, to this object, and to the PIN
-  // that its C_Login is reading.
-  is_left_behind_ = !is_quiet;
-  if (!is_left_behind_) login_.forget();
-  is_left_behind_ ? module_.abandon() : module_.release();
+  // A thread that is still inside may come back: to a module that is not finalised, and to this object.
+  if (!is_left_behind_) module_.release();
+}
+
+// Whether nobody is inside any more. A call other than a signature that hangs has the turn: the session that holds
+// the login and the PIN may be what it uses, and are left to it.
+bool Device::end_sessions(const Turn& turn, BootTime patience) noexcept {
+  const PipeShield shield;
+  const bool has_all = pool_.take_all(clock_, patience);
+  const Passage passage(module_->gate(), clock_, patience);
+  if (passage && attached_.load(std::memory_order_acquire) == module_->generation()) {
+    pool_.close();
+    // Last, as a token logs out with its last session. C_Logout would throw out the other devices on this token.
+    if (turn && login_session_ != CK_INVALID_HANDLE) module_->calls().C_CloseSession(login_session_);
+  }
+  if (turn) {
+    detach();
+    login_.forget();
+  }
+  return turn && has_all && passage && pool_.missing() == 0;
+}
+
+void Device::end_turn(const Turn& turn) noexcept {
+  if (turn && is_left_behind_ && !guard_.is_forked()) {
+    (void)end_sessions(turn, clock_.boot());
+  }
 }
 
 Result<void> Device::check_usable() const noexcept {
@@ -181,7 +192,13 @@ Result<void> Device::check_usable() const noexcept {
 // ---- everything but signing ------------------------------------------------------------------------------------
 
 Device::Visit::Visit(Device& device, BootTime deadline) noexcept
-    : turn_(device.turnstile_, device.clock_, device.guard_.is_forked() ? BootTime{0} : deadline) {}
+    : device_(device), turn_(device.turnstile_, device.clock_, device.guard_.is_forked() ? BootTime{0} : deadline) {}
+
+Device::Visit::~Visit() {
+  lease_.reset();
+  passage_.reset();
+  device_.end_turn(turn_);
+}
 
 Result<void> Device::begin(Visit& visit, BootTime deadline) noexcept {
   HOLDFAST_TRY(check_usable());

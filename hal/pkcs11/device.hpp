@@ -43,6 +43,7 @@ class Device : public KeyDevice {
   /// of the scope.
   class Visit {
    public:
+    ~Visit();
     Visit(const Visit&) = delete;
     Visit& operator=(const Visit&) = delete;
 
@@ -51,6 +52,7 @@ class Device : public KeyDevice {
    private:
     friend class Device;
     Visit(Device& device, BootTime deadline) noexcept;
+    Device& device_;
     // Given back from the last to the first.
     Turn turn_;
     PipeShield shield_;
@@ -118,6 +120,11 @@ class Device : public KeyDevice {
   [[nodiscard]] Result<void> log_in_and_open(const Token& token) noexcept;
   [[nodiscard]] Result<void> reattach(BootTime deadline) noexcept;
   [[nodiscard]] Result<void> renew(BootTime deadline) noexcept;
+  [[nodiscard]] Result<void> rebuild(BootTime deadline) noexcept;
+  /// Closes what is open in the module and wipes the PIN, as far as no call that hangs has it.
+  [[nodiscard]] bool end_sessions(const Turn& turn, BootTime patience) noexcept;
+  /// The end of every use that had the turn: who closed the device meanwhile could not wait, and left it the rest.
+  void end_turn(const Turn& turn) noexcept;
   void detach() noexcept;
   void drop_all_keys() noexcept;
   [[nodiscard]] Result<SlotView> look_up(KeyHandle handle) const noexcept;
@@ -139,7 +146,7 @@ class Device : public KeyDevice {
   std::atomic<std::uint32_t> attached_{0};  // the module generation our sessions belong to; 0: none
   std::uint32_t tried_ = 0;                 // the last one we tried to attach to
   std::atomic<bool> is_closed_{false};
-  bool is_left_behind_ = false;
+  std::atomic<bool> is_left_behind_{false};  // closed, and somebody is inside still or may be
   Turnstile turnstile_;
   std::uint32_t last_generation_ = 0;
   std::uint32_t next_made_ = 1;

@@ -83,8 +83,6 @@ Result<void> Device::reattach(BootTime deadline) noexcept {
     return log_in_and_open(*token);
   }();
   login_.end();
-  // Closed meanwhile, and left behind for this login, which was the last.
-  if (is_closed_.load(std::memory_order_acquire)) login_.forget();
   pool_.put_all_back(clock_);
   return done;
 }
@@ -93,6 +91,13 @@ Result<void> Device::reset(BootTime deadline) noexcept {
   HOLDFAST_TRY(check_usable());
   const Turn turn(turnstile_, clock_, deadline);
   if (!turn) return timed_out(kResetting);
+  const auto done = rebuild(deadline);
+  end_turn(turn);
+  return done;
+}
+
+// With the device's turn.
+Result<void> Device::rebuild(BootTime deadline) noexcept {
   if (login_.is_refused()) return login_.refusal();
   if (mode_ != ModuleMode::own) return renew(deadline);
   pool_.abandon_overdue(clock_);

@@ -5,10 +5,13 @@
 #include "src/verification/sealed_box.hpp"
 #include "tests/recovery/working_signer.hpp"
 #include "tests/support/child_process.hpp"
+#include "tests/support/raw_session.hpp"
 #include "tests/support/softhsm.hpp"
 
 #include <atomic>
+#include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <optional>
 #include <string>
@@ -30,6 +33,20 @@ void hold(const char* function, void*) {
   g_held.fetch_add(1);
   await([] { return g_is_let_go.load(); });
   g_held.fetch_sub(1);
+}
+
+// Of this process, in KiB: what a child finds wiped and no core dump has (proc(5), smaps: VmFlags), which here are
+// PINs.
+std::size_t secret_memory() {
+  std::ifstream maps("/proc/self/smaps");
+  std::size_t sum = 0;
+  std::size_t size = 0;
+  for (std::string line; std::getline(maps, line);) {
+    (void)std::sscanf(line.c_str(), "Size: %zu", &size);
+    const auto has = [&line](const char* flag) { return line.find(flag) != std::string::npos; };
+    if (line.starts_with("VmFlags:") && has(" wf") && has(" dd")) sum += size;
+  }
+  return sum;
 }
 
 class HungCall : public testing::Test {
@@ -196,17 +213,28 @@ TEST_F(HungCall, ClosingLeavesBehindWhatADerivationUses) {
             0);
 }
 
-// What was closed meanwhile still has the PIN that the login reads when it goes on.
+// Why a login is made that hangs: we reset the module; the host's module lost our sessions; somebody logged out in
+// it.
+enum class Before { reset, lost_sessions, logout };
+
+// What was closed meanwhile still has the PIN that the login reads when it goes on. Who comes back from it leaves
+// neither that behind nor a session.
 TEST_F(HungCall, ALoginThatHangsIsClosedAround) {
-  for (const hal::ModuleMode mode : {hal::ModuleMode::own, hal::ModuleMode::share}) {
+  for (const Before before : {Before::reset, Before::lost_sessions, Before::logout}) {
+    const bool is_ours = before == Before::reset;
     EXPECT_EQ(run_in_child([&] {
+                const std::size_t none = secret_memory();
+                std::optional<RawSession> host;
+                if (before == Before::logout) host.emplace(SoftHsm::kLabel);
                 hal::DeviceOptions options;
                 const std::string uri = this->uri();
                 options.uri = uri;
-                options.module_mode = mode;
+                options.module_mode = is_ours ? hal::ModuleMode::own : hal::ModuleMode::share;
                 auto device = hal::open_device(options);
                 if (!device) return false;
-                if (mode == hal::ModuleMode::share) shim_control().fail("C_GetSessionInfo", 1, kSessionClosed);
+                if (before == Before::lost_sessions) shim_control().fail("C_GetSessionInfo", 1, kSessionClosed);
+                if (before == Before::logout) host->calls().C_Logout(host->handle());
+                const std::int64_t lost = before == Before::lost_sessions ? shim_control().open_sessions() : 0;
                 g_function = "C_Login";
                 g_is_let_go = false;
                 g_to_hold = 1;
@@ -215,14 +243,35 @@ TEST_F(HungCall, ALoginThatHangsIsClosedAround) {
                 await([] { return g_held.load() == 1; });
                 shim_control().reset_counts();
                 device->reset();
-                const bool is_left = shim_control().count("C_Finalize") == 0;
+                const bool is_left = shim_control().count("C_Finalize") == 0 && secret_memory() > none;
                 g_is_let_go = true;
                 login.join();
                 // With anything but the PIN the token would have refused it.
-                return is_left && said == (mode == hal::ModuleMode::own ? Status::ok : Status::reset_not_ours);
+                return is_left && said == (is_ours ? Status::ok : Status::reset_not_ours) &&
+                       shim_control().overlaps() == 0 && shim_control().open_sessions() == lost &&
+                       secret_memory() == none;
               }),
-              0);
+              0)
+        << static_cast<int>(before);
   }
+}
+
+TEST_F(HungCall, ThePinIsWipedAtOnceIfNoLoginHangs) {
+  EXPECT_EQ(run_in_child([&] {
+              const std::size_t none = secret_memory();
+              auto device = open_for_test(uri(), hal::DeviceAccess::sign);
+              const auto key = device->find_key({}, hal::kNoDeadline);
+              const bool is_kept = secret_memory() > none;
+              hang("C_Sign", [&, raw = device.get()] {
+                const std::array<std::byte, 4> message{};
+                (void)raw->sign(*key, Scheme::ed25519, message, hal::kNoDeadline);
+              });
+              device.reset();
+              const bool is_wiped = secret_memory() == none;
+              let_go();
+              return is_kept && is_wiped;
+            }),
+            0);
 }
 
 }  // namespace
