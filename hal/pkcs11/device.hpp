@@ -145,6 +145,7 @@ class Device : public KeyDevice {
   CK_SESSION_HANDLE login_session_ = CK_INVALID_HANDLE;
   std::atomic<std::uint32_t> attached_{0};  // the module generation our sessions belong to; 0: none
   std::uint32_t tried_ = 0;                 // the last one we tried to attach to
+  CK_RV failed_renewal_ = CKR_OK;           // what the session with the login answered the last time it was asked
   std::atomic<bool> is_closed_{false};
   std::atomic<bool> is_left_behind_{false};  // closed, and somebody is inside still or may be
   Turnstile turnstile_;

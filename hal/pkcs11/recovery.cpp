@@ -136,7 +136,12 @@ Result<void> Device::renew(BootTime deadline) noexcept {
     }
     login_.end();
   }
-  if (has_no_sessions(code)) (void)reattach(deadline);
+  // One that fails twice in a row in the same way may be as good as gone, whatever the module calls it; what is left
+  // open then is one set of sessions.
+  const bool is_stuck = code != CKR_OK && code == failed_renewal_;
+  const bool is_anew = has_no_sessions(code) || is_stuck;
+  failed_renewal_ = is_anew ? CKR_OK : code;
+  if (is_anew) (void)reattach(deadline);
   if (login_.is_refused()) return login_.refusal();
   return failure(Status::reset_not_ours, Layer::pkcs11, kResetting);
 }

@@ -179,6 +179,20 @@ TEST_F(Pkcs11Module, of_the_host_keeps_the_sessions_that_a_passing_failure_left_
   EXPECT_EQ(shim_control().open_sessions(), 2 * sessions) << "so we were told";
 }
 
+// After a reconnect a module may answer anything for a session that will never be again.
+TEST_F(Pkcs11Module, of_the_host_gets_new_sessions_when_an_old_one_fails_twice_in_the_same_way) {
+  make_key();
+  const auto device = open_as(shimmed(), hal::ModuleMode::share);
+  ASSERT_OK(device);
+  const std::int64_t sessions = shim_control().open_sessions();
+  for (int i = 1; i <= 4; ++i) {
+    shim_control().fail("C_GetSessionInfo", 1, CKR_VENDOR_DEFINED + 7);
+    EXPECT_STATUS((*device)->reset(kNoDeadline), reset_not_ours);
+    EXPECT_EQ(shim_control().open_sessions(), (1 + i / 2) * sessions);
+    EXPECT_OK((*device)->find_key({}, kNoDeadline));
+  }
+}
+
 TEST_F(Pkcs11Module, is_not_initialised_where_we_were_told_not_to) {
   const auto device = open_as(shimmed(), hal::ModuleMode::refuse);
   EXPECT_STATUS(device, module_unusable);
