@@ -94,10 +94,10 @@ int run(const std::string& name, std::chrono::seconds time, std::uint64_t seed) 
   };
 
   expect(traffic.comes_back(kPatience), "no header before any fault");
-  const std::size_t descriptors_before = open_descriptors();
+  const std::size_t descriptors_before = kept_descriptors();
   const Struck struck = strike_until(steady_clock::now() + time, *ground, seed, memory, traffic);
   expect(traffic.comes_back(kPatience), "a thread is not served although the token is as it should be");
-  const std::size_t descriptors_after = open_descriptors();
+  const std::size_t descriptors_after = kept_descriptors();
   traffic.stop();
 
   const Served served = traffic.served();

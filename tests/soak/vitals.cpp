@@ -3,12 +3,15 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <iterator>
 #include <memory>
 #include <span>
 #include <stdexcept>
+#include <thread>
 
 namespace holdfast::soak {
 namespace {
@@ -16,6 +19,12 @@ namespace {
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
+
+std::size_t open_descriptors() {
+  const std::filesystem::directory_iterator folder("/proc/self/fd");
+  // Less the one that looks.
+  return static_cast<std::size_t>(std::distance(begin(folder), end(folder))) - 1;
+}
 
 }  // namespace
 
@@ -26,10 +35,14 @@ std::size_t resident_bytes() {
   return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-std::size_t open_descriptors() {
-  const std::filesystem::directory_iterator folder("/proc/self/fd");
-  // Less the one that looks.
-  return static_cast<std::size_t>(std::distance(begin(folder), end(folder))) - 1;
+std::size_t kept_descriptors() {
+  constexpr int kLooks = 200;
+  std::size_t fewest = open_descriptors();
+  for (int i = 1; i < kLooks; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    fewest = std::min(fewest, open_descriptors());
+  }
+  return fewest;
 }
 
 void MemoryCurve::note(std::uint64_t signatures, std::size_t bytes) {

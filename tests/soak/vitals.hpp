@@ -9,8 +9,9 @@ namespace holdfast::soak {
 
 /// Bytes of this process in memory (proc(5), statm).
 [[nodiscard]] std::size_t resident_bytes();
-/// Descriptors that this process has open.
-[[nodiscard]] std::size_t open_descriptors();
+/// Descriptors that this process keeps open: the fewest of many looks within a second. Calls that are under way have
+/// files open for moments, and one that is never closed is there at every look.
+[[nodiscard]] std::size_t kept_descriptors();
 
 /// How this process's memory goes with the signatures it makes.
 class MemoryCurve {
