@@ -101,21 +101,9 @@ class CSession : public OnToken {
     EXPECT_EQ(holdfast_parse_authorization(value_.data(), size_, &assertion, nullptr), HOLDFAST_OK);
     return assertion;
   }
-  /// How many task registrations are in the authority's log.
-  [[nodiscard]] std::size_t registrations() const {
-    const std::string log = authority_->log();
-    std::size_t count = 0;
-    for (std::size_t at = log.find("/task/register"); at != std::string::npos;
-         at = log.find("/task/register", at + 1)) {
-      ++count;
-    }
-    return count;
-  }
-
-  /// That so many did. The authority writes its log after its answer, so it is waited for.
+  /// That the authority answered so many task registrations.
   void expect_registrations(std::size_t count) const {
-    while (registrations() < count) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    EXPECT_EQ(registrations(), count);
+    EXPECT_EQ(authority_->times_logged("/task/register", count), count);
   }
 
   void store_identity_file() { ASSERT_TRUE(store_identity(*identity_, identity_file_, true)); }

@@ -18,7 +18,14 @@ namespace holdfast::test {
 namespace {
 
 constexpr std::chrono::seconds kStartTimeout{60};
+constexpr std::chrono::seconds kLogTimeout{30};
 constexpr std::chrono::milliseconds kPoll{5};
+
+std::size_t count_of(std::string_view text, std::string_view what) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
 
 int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
@@ -111,6 +118,16 @@ std::string AuthorityProcess::bearer() const {
 
 std::string AuthorityProcess::output() const { return read_file(run_name_ + ".out"); }
 std::string AuthorityProcess::log() const { return read_file(run_name_ + ".log"); }
+
+std::size_t AuthorityProcess::times_logged(std::string_view what, std::size_t least) const {
+  const auto deadline = std::chrono::steady_clock::now() + kLogTimeout;
+  std::size_t times = count_of(log(), what);
+  while (times < least && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(kPoll);
+    times = count_of(log(), what);
+  }
+  return times;
+}
 
 int AuthorityProcess::stop(int signal) {
   if (!exit_code_) {

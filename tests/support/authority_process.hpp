@@ -6,8 +6,10 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace holdfast::test {
@@ -40,6 +42,9 @@ class AuthorityProcess {
   /// Everything written so far to standard output and to standard error (the log).
   [[nodiscard]] std::string output() const;
   [[nodiscard]] std::string log() const;
+  /// How often the log says `what`. It is written after the answer that it tells of, so `least` of them are waited
+  /// for, up to half a minute.
+  [[nodiscard]] std::size_t times_logged(std::string_view what, std::size_t least) const;
 
   /// Sends `signal` to the process and waits for its end: its exit code, or 128 and the number of the signal it
   /// died of. Afterwards, or when it ended by itself, only tells the code again.
