@@ -3,12 +3,8 @@
 #include "tests/contract/device_fixture.hpp"
 #include "tests/support/swtpm.hpp"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <thread>
 
 namespace holdfast::contract {
@@ -37,7 +33,8 @@ class SwtpmFixture final : public DeviceFixture {
 
   void hold_signatures() override { tpm_.suspend(); }
   void await_held(std::size_t signatures) override {
-    while (threads_waiting_for_the_tpm() < signatures) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    while (test::threads_waiting_for_the_tpm() < signatures)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   void let_go() override { tpm_.resume(); }
 
@@ -48,26 +45,6 @@ class SwtpmFixture final : public DeviceFixture {
       if (entry.path().extension() == ".pem") return tpm_.file_uri(entry.path().stem().string());
     }
     return tpm_.token_uri();
-  }
-
-  // Machines younger than x86 have ppoll alone, which poll() is made of there (arm64).
-  static bool is_wait(long call) {
-#ifdef SYS_poll
-    if (call == SYS_poll) return true;
-#endif
-    return call == SYS_read || call == SYS_recvfrom || call == SYS_ppoll;
-  }
-
-  // Those that wait for a byte on a socket (proc(5), /proc/pid/syscall).
-  static std::size_t threads_waiting_for_the_tpm() {
-    std::size_t count = 0;
-    for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
-      if (thread.path().filename() == std::to_string(gettid())) continue;
-      long call = -1;
-      if (!(std::ifstream(thread.path() / "syscall") >> call)) continue;  // "running"
-      if (is_wait(call)) ++count;
-    }
-    return count;
   }
 
   Result<hal::DevicePtr> open_with(const std::string& uri, hal::DeviceAccess access) {

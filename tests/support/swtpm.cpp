@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <initializer_list>
 #include <stdexcept>
 #include <thread>
@@ -106,6 +108,15 @@ bool is_answered(const std::string& path) {
   path.copy(address.sun_path, sizeof address.sun_path - 1);
   const hal::FileDescriptor probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   return connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+// What proc(5), /proc/pid/syscall, tells of a thread that waits for a byte on a socket. Machines younger than x86
+// have ppoll alone, which poll() is made of there (arm64).
+bool is_wait(long call) {
+#ifdef SYS_poll
+  if (call == SYS_poll) return true;
+#endif
+  return call == SYS_read || call == SYS_recvfrom || call == SYS_ppoll;
 }
 
 }  // namespace
@@ -241,6 +252,17 @@ hal::DevicePtr open_tpm(const std::string& uri, hal::DeviceAccess access, std::s
   auto device = hal::open_device(options);
   if (!device) throw std::runtime_error(told(device.error()));
   return std::move(device).value();
+}
+
+std::size_t threads_waiting_for_the_tpm() {
+  std::size_t count = 0;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    if (thread.path().filename() == std::to_string(gettid())) continue;
+    long call = -1;
+    if (!(std::ifstream(thread.path() / "syscall") >> call)) continue;  // "running"
+    if (is_wait(call)) ++count;
+  }
+  return count;
 }
 
 std::string told(const Error& error) {

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,6 +78,10 @@ class Swtpm {
 [[nodiscard]] hal::DevicePtr open_tpm(const std::string& uri, hal::DeviceAccess access,
                                       std::string_view pin_source = {}, hal::Clock* clock = nullptr,
                                       std::string_view owner_pin_source = {});
+
+/// How many threads of this process, but for the one that asks, wait for a byte on a socket: with a TPM that is held
+/// up, for its answer.
+[[nodiscard]] std::size_t threads_waiting_for_the_tpm();
 
 /// A whole error as a person sees it.
 [[nodiscard]] std::string told(const Error& error);
