@@ -214,7 +214,7 @@ TEST_F(SoftHsmRecovery, TwoSignersOnOneModuleSurviveEachOthersResets) {
   int resets = 0;
   while (signing.load() > 0) {
     // Now the one, now the other, while both sign.
-    const auto reset = pairs[resets % 2].device->reset(hal::kNoDeadline);
+    const auto reset = reset_among_signers(*pairs[resets % 2].device);
     EXPECT_TRUE(reset) << as_told(reset.error());
     ++resets;
     std::this_thread::sleep_for(20ms);

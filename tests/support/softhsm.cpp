@@ -139,4 +139,13 @@ hal::DevicePtr open_for_test(const std::string& uri, hal::DeviceAccess access, s
   return std::move(device).value();
 }
 
+Result<void> reset_among_signers(hal::KeyDevice& device) {
+  Result<void> done = device.reset(hal::kNoDeadline);
+  for (int i = 0; i < 2 && !done; ++i) {
+    if (done.error().detail.view() != "another thread is still inside the module") break;
+    done = device.reset(hal::kNoDeadline);
+  }
+  return done;
+}
+
 }  // namespace holdfast::test

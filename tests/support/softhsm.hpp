@@ -69,6 +69,11 @@ class SoftHsm {
 [[nodiscard]] hal::DevicePtr open_for_test(const std::string& uri, hal::DeviceAccess access,
                                            std::uint16_t sessions = 4);
 
+/// Resets `device` while other threads sign. A reset waits a second for whoever is inside the module, and a busy
+/// machine may keep a thread from running for as long: then it is asked for again, and at the third time that is the
+/// answer.
+[[nodiscard]] Result<void> reset_among_signers(hal::KeyDevice& device);
+
 }  // namespace holdfast::test
 
 /// Skips by name where SoftHSM is missing, unless HOLDFAST_REQUIRE lists it.
