@@ -9,6 +9,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <functional>
+#include <string>
+#include <thread>
+
 namespace holdfast::test {
 
 /// A registrar that talks to a scripted server, or to whatever URL a case names.
@@ -25,6 +30,15 @@ class RegistrarFixture : public testing::Test {
   StubSigner signer_;
   AnswerExcerpt excerpt_;
 };
+
+/// Looks until `condition` holds, for at most half a minute: a server's thread may notice what reached it only after
+/// the registrar has given up.
+inline void await(const std::function<bool()>& condition) {
+  const auto last = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!condition() && std::chrono::steady_clock::now() < last) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
 
 inline std::string detail_of(const Error& error) { return std::string(error.detail.view()); }
 

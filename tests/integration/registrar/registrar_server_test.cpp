@@ -182,9 +182,10 @@ TEST_F(RegistrarOverHttp, AClockTenMinutesOffIsNamed) {
 
 TEST_F(RegistrarOverHttp, ASlowAnswerEndsAtTheTimeout) {
   server_.answer({.delivery = Delivery::held});
-  const auto task = register_task(server_.url(), 300ms);
+  const auto task = register_task(server_.url(), 1s);
   EXPECT_EQ(task.status(), Status::authority_unavailable);
   EXPECT_STREQ(task.error().native_name, "CURLE_OPERATION_TIMEDOUT");
+  await([&] { return !server_.requests().empty(); });
   EXPECT_EQ(server_.requests().size(), 1U);
 }
 
