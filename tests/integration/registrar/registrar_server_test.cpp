@@ -17,6 +17,29 @@ using testing::HasSubstr;
 using testing::Not;
 using Delivery = ScriptedAnswer::Delivery;
 
+/// A port of this machine that is nobody else's while this is there.
+class Port {
+ public:
+  Port() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    if (bind(fd_, generic, size) != 0 || getsockname(fd_, generic, &size) != 0) throw std::runtime_error("no port");
+    number_ = ntohs(address.sin_port);
+  }
+  ~Port() { close(fd_); }
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(number_); }
+
+ private:
+  int fd_;
+  int number_ = 0;
+};
+
 class RegistrarOverHttp : public RegistrarFixture {
  protected:
   ScriptedServer server_;
@@ -74,13 +97,9 @@ TEST_F(RegistrarOverHttp, LocalhostIsThisMachine) {
 }
 
 TEST_F(RegistrarOverHttp, AnAuthorityThatIsDownCanBeTriedAgainLater) {
-  std::string url;
-  {
-    const ScriptedServer gone;
-    url = gone.url();
-  }
+  const Port nobody_listens;
   options_.attempts = 2;
-  const auto task = register_task(url);
+  const auto task = register_task(nobody_listens.url());
   EXPECT_EQ(task.status(), Status::authority_unavailable);
   EXPECT_STREQ(task.error().native_name, "CURLE_COULDNT_CONNECT");
   EXPECT_THAT(detail_of(task.error()), HasSubstr("after 2 attempts"));
@@ -222,30 +241,18 @@ TEST_F(RegistrarFixture, HttpToAHostThatIsNotLoopbackIsRefusedBeforeAnythingIsSi
 // A listener that answers with bytes of no protocol, or none at all.
 class RawListener {
  public:
-  explicit RawListener(std::string answer)
-      : answer_(std::move(answer)), fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (bind(fd_, generic, size) != 0 || listen(fd_, 4) != 0 || getsockname(fd_, generic, &size) != 0) {
-      throw std::runtime_error("no listener");
-    }
-    url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  explicit RawListener(std::string answer) : answer_(std::move(answer)) {
+    if (listen(port_.fd(), 4) != 0) throw std::runtime_error("no listener");
     thread_ = std::thread([this] { serve_one(); });
   }
-  ~RawListener() {
-    thread_.join();
-    close(fd_);
-  }
+  ~RawListener() { thread_.join(); }
   RawListener(const RawListener&) = delete;
   RawListener& operator=(const RawListener&) = delete;
-  [[nodiscard]] const std::string& url() const { return url_; }
+  [[nodiscard]] std::string url() const { return port_.url(); }
 
  private:
   void serve_one() const {
-    const int peer = accept(fd_, nullptr, nullptr);
+    const int peer = accept(port_.fd(), nullptr, nullptr);
     char request[4096];
     if (recv(peer, request, sizeof request, 0) > 0 && !answer_.empty()) {
       EXPECT_GT(send(peer, answer_.data(), answer_.size(), MSG_NOSIGNAL), 0);
@@ -254,8 +261,7 @@ class RawListener {
   }
 
   std::string answer_;
-  int fd_;
-  std::string url_;
+  Port port_;
   std::thread thread_;
 };
 
