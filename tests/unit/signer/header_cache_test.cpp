@@ -431,11 +431,12 @@ TEST_F(HeaderCacheTest, ReadersNeverSeeAMixture) {
   }
   threads[2].join();
   threads[3].join();
+  // On a busy machine the readers may not have run yet.
+  while (hits.load() == 0) std::this_thread::yield();
   is_done.store(true);
   threads[0].join();
   threads[1].join();
   EXPECT_EQ(mixtures.load(), 0U);
-  EXPECT_GT(hits.load(), 0U);
 }
 
 }  // namespace
