@@ -33,7 +33,7 @@ class CSession : public OnToken {
   void SetUp() override {
     OnToken::SetUp();
     if (IsSkipped()) return;
-    authority_.emplace();
+    authority_.emplace(std::vector<std::string>{"--listen", lasting_address()});
     ASSERT_TRUE(authority_->is_ready()) << authority_->log();
     provision();
     options_.identity_file = identity_file_.c_str();

@@ -19,7 +19,7 @@ class AuthorityRecovery : public testing::Test {
  protected:
   void SetUp() override {
     HOLDFAST_SKIP_WITHOUT_SOFTHSM();
-    authority_.emplace(std::vector<std::string>{}, folder_.path());
+    authority_.emplace(std::vector<std::string>{"--listen", lasting_address()}, folder_.path());
     ASSERT_TRUE(authority_->is_ready()) << authority_->log();
     const auto device = open_for_test(hsm_.uri("", SoftHsm::module_path()), hal::DeviceAccess::provision);
     const auto made = device->key_generator()->generate({Scheme::ed25519, "agent", {}}, hal::kNoDeadline);

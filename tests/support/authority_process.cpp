@@ -3,14 +3,18 @@
 
 #include "src/json/json.hpp"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <stdexcept>
 #include <thread>
 
@@ -28,6 +32,17 @@ std::size_t count_of(std::string_view text, std::string_view what) {
 }
 
 int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+
+bool is_free(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool is_bound = bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  close(fd);
+  return is_bound;
+}
 
 // For a program built with ThreadSanitizer; others ignore it.
 void name_suppressions() {
@@ -138,6 +153,18 @@ int AuthorityProcess::stop(int signal) {
     exit_code_ = code_of(status);
   }
   return *exit_code_;
+}
+
+std::string lasting_address() {
+  // Below those that Linux deals out by itself (ip(7), ip_local_port_range: from 32768 on). Processes side by side
+  // begin at different ones.
+  constexpr int kFirst = 20'000;
+  constexpr int kCount = 12'000;
+  for (int i = 0; i < kCount; ++i) {
+    const int port = kFirst + (getpid() + i) % kCount;
+    if (is_free(static_cast<std::uint16_t>(port))) return "127.0.0.1:" + std::to_string(port);
+  }
+  throw std::runtime_error("no free port");
 }
 
 }  // namespace holdfast::test

@@ -66,4 +66,8 @@ class AuthorityProcess {
   std::string token_file_;
 };
 
+/// A `--listen` value for an authority that is to stop and to be started again at the same place: port 0 gets a port
+/// that another program may be given while it is free.
+[[nodiscard]] std::string lasting_address();
+
 }  // namespace holdfast::test
