@@ -256,7 +256,7 @@ TEST_F(CSession, ATaskThatSomebodyElseRegisteredIsAdopted) {
 }
 
 TEST_F(CSession, TellsTheAccountTheKeyAndWhatItDid) {
-  options_.max_age_s = 7;
+  options_.max_age_s = 107;
   options_.expected_public_key = ssh_key_.c_str();
   const SessionPtr session = open();
   error_.native = 42;
@@ -278,7 +278,7 @@ TEST_F(CSession, TellsTheAccountTheKeyAndWhatItDid) {
   EXPECT_EQ(info.scheme, static_cast<std::uint32_t>(HOLDFAST_SCHEME_ED25519));
   EXPECT_EQ(info.profile, static_cast<std::uint32_t>(HOLDFAST_PROFILE_STRICT));
   EXPECT_EQ(info.verifies_always, 1U);
-  EXPECT_EQ(info.max_age_s, 7U);
+  EXPECT_EQ(info.max_age_s, 107U);
   EXPECT_EQ(info.public_key_size, 32U);
   EXPECT_EQ(info.runtime_id, identity_->runtime_id.view());
   EXPECT_EQ(info.ssh_public_key, ssh_key_);
