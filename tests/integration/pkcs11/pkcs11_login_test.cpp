@@ -40,7 +40,7 @@ TEST_F(Pkcs11Login, sends_a_wrong_pin_once) {
 TEST_F(Pkcs11Login, works_at_the_next_open_with_the_right_pin) {
   set_pin("0000-wrong\n");
   EXPECT_STATUS(open(shimmed()), pin_incorrect);
-  set_pin(SoftHsm::kUserPin);
+  hsm_.write_pin(SoftHsm::kUserPin);
   EXPECT_OK(open(shimmed()));
 }
 
