@@ -49,13 +49,14 @@ class OnToken : public ::testing::Test {
     return hsm_.uri(object, SoftHsm::lying_path());
   }
   [[nodiscard]] Result<hal::DevicePtr> open(const std::string& uri, DeviceAccess access = DeviceAccess::sign,
-                                            std::uint16_t sessions = 4) const {
+                                            std::uint16_t sessions = 4, hal::Clock* clock = nullptr) const {
     const std::string records = this->records();
     hal::DeviceOptions options;
     options.failure_records = records;
     options.uri = uri;
     options.access = access;
     options.sessions = sessions;
+    options.clock = clock;
     return hal::open_device(options);
   }
   hal::KeyDescription make_key(Scheme scheme = Scheme::ed25519, std::string_view label = "agent") const {

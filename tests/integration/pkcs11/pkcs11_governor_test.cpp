@@ -2,6 +2,7 @@
 //
 // The PIN rule across devices, processes and restarts: a refused PIN is not sent again, by anybody.
 #include "hal/clock.hpp"
+#include "hal/fake/clock.hpp"
 #include "tests/integration/pkcs11/on_token.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/crowd.hpp"
@@ -292,9 +293,14 @@ TEST_F(Pkcs11Governor, a_pad_is_asked_again_after_a_pause_only) {
   setenv("HOLDFAST_LYING_MODULE", SoftHsm::shim_path().c_str(), 1);
   setenv("HOLDFAST_LIE_PIN", "0000-wrong", 1);
   SoftHsm::tell_lies("pad");
-  EXPECT_STATUS(open(lying()), pin_incorrect);
-  EXPECT_STATUS(open(lying()), pin_refused_before);
+  hal::fake::FakeClock clock;
+  const auto open_now = [&] { return open(lying(), DeviceAccess::sign, 4, &clock); };
+  EXPECT_STATUS(open_now(), pin_incorrect);
+  EXPECT_STATUS(open_now(), pin_refused_before);
   EXPECT_EQ(logins(), 1U);
+  clock.advance(std::chrono::seconds(5));
+  EXPECT_STATUS(open_now(), pin_incorrect);
+  EXPECT_EQ(logins(), 2U);
 }
 
 // Each a process of its own, with the module of its own, let go at the same moment.
