@@ -66,11 +66,12 @@ class HungCall : public testing::Test {
   [[nodiscard]] std::string uri() const { return hsm_.uri("agent", SoftHsm::shim_path()); }
 
   /// Callers in a native signature that does not return.
-  void hang(WorkingSigner& signer, int callers) {
+  void hang(WorkingSigner& signer, int callers, std::chrono::milliseconds timeout = 10ms) {
     g_is_let_go = false;
     g_to_hold = callers;
     for (int i = 0; i < callers; ++i) {
-      hung_.emplace_back([&signer, i, this] { answers_[i] = signer.ask(10ms, "hung-" + std::to_string(i)); });
+      hung_.emplace_back(
+          [&signer, i, timeout, this] { answers_[i] = signer.ask(timeout, "hung-" + std::to_string(i)); });
     }
     await([callers] { return g_held.load() == callers; });
   }
@@ -96,7 +97,7 @@ class HungCall : public testing::Test {
 
 TEST_F(HungCall, TheOthersGoOnMeanwhile) {
   WorkingSigner signer(uri());
-  hang(signer, 2);
+  hang(signer, 2, 60s);  // not given up in the meantime
   for (int i = 0; i < 5; ++i) EXPECT_ASKED(signer.ask(10s), ok);
   let_go();
   // it came back, and its signature is as good as any
@@ -106,7 +107,7 @@ TEST_F(HungCall, TheOthersGoOnMeanwhile) {
 
 TEST_F(HungCall, WithEverySessionHungTheOthersReturnInTimeAndThenGoOn) {
   WorkingSigner signer(uri(), [](SignerOptions& options) { options.sessions = 2; });
-  hang(signer, 2);
+  hang(signer, 2, 5s);  // no session is given up before the next call has ended, if that comes late
   EXPECT_ASKED(signer.ask(50ms), deadline_exceeded);
   EXPECT_ASKED(signer.ask(60s), ok);  // as soon as one of the two sessions is given up
   await([&] { return signer.counters().abandoned_calls == 2; });
