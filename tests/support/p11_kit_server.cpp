@@ -53,7 +53,7 @@ void P11KitServer::start() {
     _exit(127);
   }
   setpgid(process_, process_);
-  const auto last = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto last = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!is_answered()) {
     if (std::chrono::steady_clock::now() > last) throw std::runtime_error("p11-kit server does not answer");
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
