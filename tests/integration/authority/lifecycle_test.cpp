@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <thread>
 
 namespace holdfast::test {
@@ -120,7 +122,16 @@ TEST(StopTest, EndsWithZeroOnEitherSignalAndRemovesTheReadyFile) {
   }
 }
 
-TEST(StopTest, FinishesTheRequestAtWork) {
+/// What became of a request that was at work when its authority was told to stop.
+struct RequestAtTheEnd {
+  std::chrono::nanoseconds pause{0};  ///< between its first part and the rest
+  std::string answer;
+  int exit_code = -1;
+  std::string log;
+};
+
+RequestAtTheEnd stop_during_a_request() {
+  RequestAtTheEnd request;
   AuthorityProcess authority({"--http"});
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -128,21 +139,32 @@ TEST(StopTest, FinishesTheRequestAtWork) {
   address.sin_port =
       htons(static_cast<std::uint16_t>(std::stoi(authority.origin().substr(authority.origin().rfind(':') + 1))));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   const std::string head = "POST /verify HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{";
-  ASSERT_EQ(send(fd, head.data(), head.size(), MSG_NOSIGNAL), static_cast<ssize_t>(head.size()));
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(send(fd, head.data(), head.size(), MSG_NOSIGNAL), static_cast<ssize_t>(head.size()));
   // An answer to a second client proves that the first one, accepted before it, is at work.
-  ASSERT_EQ(call({"GET", authority.origin() + "/healthz", {}, {}, {}}).status, 200);
-  ASSERT_EQ(kill(authority.pid(), SIGTERM), 0);
+  EXPECT_EQ(call({"GET", authority.origin() + "/healthz", {}, {}, {}}).status, 200);
+  EXPECT_EQ(kill(authority.pid(), SIGTERM), 0);
   while (call({"GET", authority.origin() + "/healthz", {}, {}, {}}).status != 0) {
   }
-  ASSERT_EQ(send(fd, "}", 1, MSG_NOSIGNAL), 1);
-  std::string answer(4096, '\0');
-  const ssize_t got = recv(fd, answer.data(), answer.size(), 0);
-  ASSERT_GT(got, 0);
-  EXPECT_THAT(answer, StartsWith("HTTP/1.1 401 "));
+  (void)send(fd, "}", 1, MSG_NOSIGNAL);
+  request.pause = std::chrono::steady_clock::now() - start;
+  request.answer.resize(4096);
+  request.answer.resize(
+      static_cast<std::size_t>(std::max<ssize_t>(recv(fd, request.answer.data(), request.answer.size(), 0), 0)));
   close(fd);
-  EXPECT_EQ(authority.stop(0), 0) << authority.log();
+  request.exit_code = authority.stop(0);
+  request.log = authority.log();
+  return request;
+}
+
+TEST(StopTest, FinishesTheRequestAtWork) {
+  RequestAtTheEnd request = stop_during_a_request();
+  // The authority waits five seconds for the rest of a request, and a busy machine may keep us from sending it.
+  for (int i = 0; i < 2 && request.pause > std::chrono::seconds(4); ++i) request = stop_during_a_request();
+  EXPECT_THAT(request.answer, StartsWith("HTTP/1.1 401 "));
+  EXPECT_EQ(request.exit_code, 0) << request.log;
 }
 
 TEST(StartTest, TwoAuthoritiesDoNotMeet) {
