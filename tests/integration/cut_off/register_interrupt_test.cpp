@@ -77,6 +77,9 @@ class Registration : public testing::TestWithParam<GroundKind> {
     expect_as_many_registrations(said);
   }
 
+  /// What the tool says that is interrupted twice while its authority is silent, which has `answered` some requests.
+  [[nodiscard]] std::string said_when_interrupted_twice(int answered) const;
+
   void walk(std::size_t cases) {
     constexpr std::size_t kLast = 4;
     ground_->restore("before");
@@ -190,32 +193,30 @@ class Silence {
   RawServer server_{[this](RawPeer& peer) { answer(peer); }};
 };
 
-void interrupt_twice(Begun& tool) {
+std::string Registration::said_when_interrupted_twice(int answered) const {
+  Silence authority(answered);
+  Begun tool(registering_with(authority.url()));
+  authority.await_silence();
   tool.interrupt();
-  ASSERT_TRUE(tool.says("it waits for the authority's answer")) << tool.said();
+  EXPECT_TRUE(tool.says("it waits for the authority's answer")) << tool.said();
   tool.interrupt();
   EXPECT_EQ(tool.ended_by(), SIGINT) << tool.said();
+  return tool.said();
 }
 
 TEST_P(Registration, ASecondSignalEndsTheWaitForAnAnswerAndSaysWhatNobodyKnows) {
   if (ground_ == nullptr) return;
-  Silence authority(0);
-  Begun tool(registering_with(authority.url()));
-  authority.await_silence();
-  interrupt_twice(tool);
-  EXPECT_THAT(tool.said(), HasSubstr("done before it was interrupted: the public key was sent"));
-  EXPECT_THAT(tool.said(), Not(HasSubstr("error")));
+  const std::string said = said_when_interrupted_twice(0);
+  EXPECT_THAT(said, HasSubstr("done before it was interrupted: the public key was sent"));
+  EXPECT_THAT(said, Not(HasSubstr("error")));
   EXPECT_FALSE(is_written());
 }
 
 TEST_P(Registration, ASecondSignalInTheTrialTaskSaysWhichAgentIsRegistered) {
   if (ground_ == nullptr) return;
-  Silence authority(1);
-  Begun tool(registering_with(authority.url()));
-  authority.await_silence();
-  interrupt_twice(tool);
-  EXPECT_THAT(tool.said(), HasSubstr("done before it was interrupted: the key is registered as agent agent-7 and the "
-                                     "identity file"));
+  EXPECT_THAT(said_when_interrupted_twice(1),
+              HasSubstr("done before it was interrupted: the key is registered as agent agent-7 and the identity "
+                        "file"));
   EXPECT_TRUE(is_written());
 }
 
