@@ -86,6 +86,11 @@ class Registrar {
                                                  std::chrono::milliseconds timeout,
                                                  AnswerExcerpt* excerpt = nullptr) noexcept;
 
+  /// Of the last `register_agent`, when it failed: whether the authority may have registered the key all the same. An
+  /// attempt, not only the last, may have arrived, and its answer was lost, a 5xx, or none that names an agent.
+  /// False: each was refused, or reached nobody.
+  [[nodiscard]] bool may_have_registered() const noexcept;
+
  private:
   struct State;
   explicit Registrar(std::unique_ptr<State> state) noexcept;

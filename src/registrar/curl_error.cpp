@@ -83,6 +83,16 @@ Error curl_error(CURLcode code, const char* doing, std::string_view what) {
   return error;
 }
 
+bool may_have_arrived(const Error& error) noexcept {
+  constexpr Status kBeforeItIsSent[] = {Status::authority_untrusted, Status::authority_refused,
+                                        Status::invalid_argument, Status::file_invalid, Status::deadline_exceeded};
+  constexpr std::uint64_t kWithoutConnection[] = {CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_RESOLVE_HOST,
+                                                  CURLE_COULDNT_CONNECT};
+  if (error.layer != Layer::http) return false;  // a CA or client file
+  return std::ranges::find(kBeforeItIsSent, error.status) == std::ranges::end(kBeforeItIsSent) &&
+         std::ranges::find(kWithoutConnection, error.native) == std::ranges::end(kWithoutConnection);
+}
+
 const char* certificate_hint(long verdict, bool is_ca_named) noexcept {
   // Of OpenSSL's x509_vfy.h, which libcurl hands out as they are. A name that does not fit is libcurl's own finding:
   // the verdict is then still what it was before there was one.

@@ -22,6 +22,10 @@ namespace holdfast {
 /// code that does not look like it.
 [[nodiscard]] const char* plain_http_hint(CURLcode code) noexcept;
 
+/// Whether what a transport that failed so was to send may have arrived all the same: false where there was no
+/// connection to send it on, or none that was trusted, and where it was not tried.
+[[nodiscard]] bool may_have_arrived(const Error& error) noexcept;
+
 /// `CURLE_COULDNT_CONNECT`; null for a code that `curl_error` does not tell apart.
 [[nodiscard]] const char* curl_code_name(CURLcode code) noexcept;
 

@@ -102,4 +102,6 @@ Result<RuntimeId> Registrar::register_agent(const AgentRegistration& registratio
   }
 }
 
+bool Registrar::may_have_registered() const noexcept { return state_->core.may_have_acted(); }
+
 }  // namespace holdfast

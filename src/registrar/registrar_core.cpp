@@ -3,6 +3,7 @@
 
 #include "src/json/json.hpp"
 #include "src/registrar/answer.hpp"
+#include "src/registrar/curl_error.hpp"
 #include "src/registrar/http_date.hpp"
 #include "src/registrar/plain_text.hpp"
 #include "src/registrar/refusal.hpp"
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace holdfast {
 namespace {
@@ -22,6 +24,13 @@ constexpr std::size_t kMaxAccessTokenSize = std::size_t{16} * 1024;
 
 bool is_success(const HttpResponse& response) {
   return response.status >= 200 && response.status < 300 && !response.is_cut;
+}
+
+// Whether the authority may have done what one attempt asked for. A 5xx may come from a proxy that lost the answer,
+// or from an authority that failed after the deed; what it refuses it has not done.
+bool may_have_done_it(const Result<HttpResponse>& response) {
+  if (!response) return may_have_arrived(response.error());
+  return response->status >= 500 || response->status < 300;
 }
 
 std::string task_body(const TaskRegistration& registration) {
@@ -124,6 +133,7 @@ template <typename Source, typename Reader>
 auto RegistrarCore::exchange(Source& source, Reader read_answer, hal::BootTime deadline, AnswerExcerpt& excerpt)
     -> decltype(read_answer(std::string_view())) {
   RetrySchedule schedule(attempts_, seed_++);
+  may_have_acted_ = false;
   while (true) {
     excerpt.clear();
     const std::chrono::nanoseconds time_left(deadline.ns - clock_.boot().ns);
@@ -131,7 +141,10 @@ auto RegistrarCore::exchange(Source& source, Reader read_answer, hal::BootTime d
       return failure(Status::deadline_exceeded, Layer::registrar, "registering with the authority");
     }
     const HttpRequest* request = HOLDFAST_TRY(source.next(time_left));
+    // Memory may run out behind the moment when it was sent.
+    const bool may_have_acted_before = std::exchange(may_have_acted_, true);
     const auto response = transport_.post(*request, std::min(deadline, clock_.boot().after(source.time_limit())));
+    may_have_acted_ = may_have_acted_before || may_have_done_it(response);
     if (response && is_success(*response)) {
       auto answer = read_answer(response->body);
       if (!answer) excerpt.append(plain_text(response->body, source.secret()));
@@ -168,6 +181,7 @@ Result<TaskId> RegistrarCore::register_task(TypedSigner& signer, std::chrono::mi
 Result<RuntimeId> RegistrarCore::register_agent(const AgentRegistration& registration,
                                                 std::chrono::milliseconds timeout, AnswerExcerpt& excerpt) {
   excerpt.clear();
+  may_have_acted_ = false;
   HOLDFAST_TRY(check_access_token(registration.access_token));
   AgentRequest request(authority_, registration);
   return exchange(request, read_agent_answer, deadline_of(timeout), excerpt);

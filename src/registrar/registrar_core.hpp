@@ -32,6 +32,8 @@ class RegistrarCore {
                                              AnswerExcerpt& excerpt);
   [[nodiscard]] Result<RuntimeId> register_agent(const AgentRegistration& registration,
                                                  std::chrono::milliseconds timeout, AnswerExcerpt& excerpt);
+  /// Whether the authority may have done what the last call asked for: any of its attempts may have arrived.
+  [[nodiscard]] bool may_have_acted() const noexcept { return may_have_acted_; }
 
  private:
   template <typename Source, typename Reader>
@@ -44,6 +46,7 @@ class RegistrarCore {
   HttpTransport& transport_;
   hal::Clock& clock_;
   std::uint64_t seed_;
+  bool may_have_acted_ = false;
 };
 
 }  // namespace holdfast

@@ -30,6 +30,9 @@ std::unique_ptr<ScriptedServer> make_scripted_authority() {
   server->play("/busy-for-an-hour", {{.status = 429, .body = "slow down", .headers = {{"Retry-After", "3600"}}}});
   server->play("/failing-once", {{.status = 500, .body = "oops"}, {.body = kTask}});
   server->play("/failing", {{.status = 500, .body = "oops"}});
+  server->play("/lost-answer",
+               {{.body = R"({"agent_runtime_id":"agent-1"})", .delivery = ScriptedAnswer::Delivery::truncated},
+                {.status = 401, .body = "no"}});
   server->play("/elsewhere", {{.status = 307, .headers = {{"Location", "https://other.example/"}}}});
   server->play("/ahead", {{.status = 401, .body = "time_outside_window", .headers = {{"Date", date_in(600)}}}});
   server->play("/behind", {{.status = 401, .body = "time_outside_window", .headers = {{"Date", date_in(-600)}}}});

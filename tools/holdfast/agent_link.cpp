@@ -42,11 +42,6 @@ Result<RuntimeId> register_public_key(Terminal& terminal, Registrar& registrar, 
   return runtime;
 }
 
-bool is_known_unregistered(const Error& error) {
-  return error.status == Status::authority_refused || error.status == Status::authority_untrusted ||
-         error.status == Status::invalid_argument || error.layer == Layer::system;
-}
-
 Result<TaskId> register_task(Terminal& terminal, Registrar& registrar, TypedSigner& signer) {
   AnswerExcerpt excerpt;
   Result<TaskId> task = registrar.register_task(signer, kRegistrationTimeout, &excerpt);

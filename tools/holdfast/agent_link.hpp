@@ -24,13 +24,9 @@ inline constexpr std::chrono::seconds kSigningTimeout{30};
 [[nodiscard]] Result<Registrar> registrar_for(const Identity& identity);
 
 /// Registers a public key with the bearer token `access_token`. What the authority answered to a refusal goes into
-/// the message.
+/// the message; behind a failure `Registrar::may_have_registered` says whether it may be registered all the same.
 [[nodiscard]] Result<RuntimeId> register_public_key(Terminal& terminal, Registrar& registrar, const PublicKey& key,
                                                     bool is_fedramp, const hal::SecretBytes& access_token);
-
-/// Whether `error`, of `register_public_key`, means that the authority has registered nothing: it refused, or was
-/// never asked. After any other it may have, and the answer was lost.
-[[nodiscard]] bool is_known_unregistered(const Error& error);
 
 /// Registers one task. What the authority answered to a refusal goes into the message.
 [[nodiscard]] Result<TaskId> register_task(Terminal& terminal, Registrar& registrar, TypedSigner& signer);

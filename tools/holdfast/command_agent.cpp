@@ -153,11 +153,6 @@ Result<void> prove_that_it_signs(const Candidate& candidate, const Arguments& ar
   return {};
 }
 
-// Of the last attempt; those before it seldom fared better.
-bool has_reached_nobody(const Error& error) {
-  return error.native_name != nullptr && std::string_view(error.native_name).starts_with("CURLE_COULDNT_");
-}
-
 Result<RuntimeId> ask_for_runtime_id(Terminal& terminal, Registrar& registrar, const Candidate& candidate,
                                      bool is_fedramp, const hal::SecretBytes& access_token) {
   constexpr std::string_view kNobodyKnows = "the authority may have registered an agent of it, whose id nobody knows";
@@ -166,7 +161,7 @@ Result<RuntimeId> ask_for_runtime_id(Terminal& terminal, Registrar& registrar, c
   terminal.remember_done({});
   Result<RuntimeId> runtime =
       register_public_key(terminal, registrar, candidate.public_key, is_fedramp, access_token);
-  if (!runtime && !is_known_unregistered(runtime.error()) && !has_reached_nobody(runtime.error())) {
+  if (!runtime && registrar.may_have_registered()) {
     terminal.remember_done("the public key may have been sent: " + std::string(kNobodyKnows));
   }
   return runtime;

@@ -206,7 +206,7 @@ class Rotation {
       return register_public_key(terminal_, registrar, next.public_key, next.account.is_fedramp, access_token);
     }();
     if (!runtime) {
-      if (is_known_unregistered(runtime.error())) {
+      if (!registrar.may_have_registered()) {
         --journal_->unanswered_registrations;
         HOLDFAST_TRY(keep());
       }

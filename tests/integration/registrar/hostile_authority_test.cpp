@@ -10,6 +10,9 @@
 
 #include <array>
 #include <cstdio>
+#include <future>
+#include <memory>
+#include <thread>
 
 namespace holdfast::test {
 namespace {
@@ -378,6 +381,50 @@ TEST_F(RegistrarFixture, ASecretThatComesBackIsNotTold) {
       EXPECT_THAT(told, Not(HasSubstr(part))) << answer.head;
     }
   }
+}
+
+// A registration cannot be taken back, and what the attempts behind it come to changes nothing of it.
+TEST_F(RegistrarFixture, ARefusalBehindALostAnswerDoesNotMeanThatNothingIsRegistered) {
+  int requests = 0;
+  const RawServer server([&](RawPeer& peer) {
+    peer.await_request();
+    if (++requests == 1) return peer.reset();
+    peer.send("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n");
+  });
+  options_.attempts = 3;
+  options_.authority_url = server.url("http");
+  auto registrar = Registrar::create(options_);
+  const AgentRegistration registration{
+      .public_key = signer_.public_key(), .access_token = "at-1", .agent_version = "0.1.0"};
+  EXPECT_EQ(registrar->register_agent(registration, 20s).status(), Status::authority_refused);
+  EXPECT_TRUE(registrar->may_have_registered());
+  EXPECT_EQ(registrar->register_agent(registration, 20s).status(), Status::authority_refused);
+  EXPECT_FALSE(registrar->may_have_registered()) << "one attempt, and it was refused";
+}
+
+TEST_F(RegistrarFixture, AnAuthorityThatIsGoneBehindALostAnswerDoesNotMeanThatNothingIsRegistered) {
+  std::promise<void> arrived;
+  auto server = std::make_unique<RawServer>([&](RawPeer& peer) {
+    peer.await_request();
+    arrived.set_value();
+    peer.hold();
+  });
+  options_.attempts = 3;
+  options_.authority_url = server->url("http");
+  auto registrar = Registrar::create(options_);
+  const AgentRegistration registration{
+      .public_key = signer_.public_key(), .access_token = "at-1", .agent_version = "0.1.0"};
+  std::thread crash([&] {
+    arrived.get_future().wait();
+    server.reset();
+  });
+  const auto agent = registrar->register_agent(registration, 20s);
+  crash.join();
+  ASSERT_EQ(agent.status(), kUnavailable);
+  EXPECT_STREQ(agent.error().native_name, "CURLE_COULDNT_CONNECT");
+  EXPECT_TRUE(registrar->may_have_registered());
+  EXPECT_EQ(registrar->register_agent(registration, 20s).status(), kUnavailable);
+  EXPECT_FALSE(registrar->may_have_registered()) << "nobody was there";
 }
 
 }  // namespace

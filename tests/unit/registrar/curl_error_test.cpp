@@ -57,5 +57,18 @@ TEST(CurlError, APlainRequestToAPortOfTlsIsHintedAt) {
   EXPECT_EQ(plain_http_hint(CURLE_COULDNT_CONNECT), nullptr) << "nobody is there";
 }
 
+TEST(CurlError, NothingArrivedWhereThereWasNoConnectionOrNoneThatIsTrusted) {
+  for (const CURLcode code : {CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_CONNECT,
+                              CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_URL_MALFORMAT}) {
+    EXPECT_FALSE(may_have_arrived(curl_error(code, "", ""))) << code;
+  }
+  EXPECT_FALSE(may_have_arrived(failure(Status::file_untrusted, Layer::system, ""))) << "a CA file";
+  EXPECT_FALSE(may_have_arrived(failure(Status::deadline_exceeded, Layer::http, ""))) << "it was not tried";
+  for (const CURLcode code : {CURLE_OPERATION_TIMEDOUT, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING,
+                              CURLE_PARTIAL_FILE, CURLE_OUT_OF_MEMORY, CURLE_TELNET_OPTION_SYNTAX}) {
+    EXPECT_TRUE(may_have_arrived(curl_error(code, "", ""))) << code;
+  }
+}
+
 }  // namespace
 }  // namespace holdfast

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/registrar/registrar_core.hpp"
 
+#include "src/registrar/curl_error.hpp"
 #include "tests/support/stub_signer.hpp"
 #include "tests/unit/registrar/virtual_clock.hpp"
 
@@ -9,6 +10,7 @@
 
 #include <deque>
 #include <functional>
+#include <new>
 
 namespace holdfast {
 namespace {
@@ -53,6 +55,12 @@ class ScriptedTransport final : public HttpTransport {
   }
   void fail(Status status) {
     script.push_back([=]() -> Result<HttpResponse> { return failure(status, Layer::http, "asking in a test"); });
+  }
+
+  void reach_nobody() {
+    script.push_back([]() -> Result<HttpResponse> {
+      return curl_error(CURLE_COULDNT_CONNECT, "asking in a test", "nobody is there");
+    });
   }
 
   std::deque<std::function<Result<HttpResponse>()>> script;
@@ -273,6 +281,60 @@ TEST_F(RegistrarCoreTest, TheExcerptIsCutAt512) {
   transport_.answer(400, std::string(511, 'x') + "\xC3\xA9");
   ASSERT_FALSE(register_task());
   EXPECT_EQ(excerpt_.view(), std::string(511, 'x'));
+}
+
+// The authority crashed behind the registration: that the later attempts reach nobody takes nothing back.
+TEST_F(RegistrarCoreTest, AnyAttemptThatMayHaveArrivedMayHaveRegistered) {
+  transport_.fail(Status::authority_unavailable);
+  transport_.reach_nobody();
+  transport_.reach_nobody();
+  EXPECT_EQ(register_agent().status(), Status::authority_unavailable);
+  EXPECT_TRUE(core_.may_have_acted());
+  for (const int refusal : {401, 409}) {
+    transport_.fail(Status::authority_unavailable);
+    transport_.answer(refusal, "no");
+    EXPECT_EQ(register_agent().status(), Status::authority_refused);
+    EXPECT_TRUE(core_.may_have_acted()) << refusal;
+  }
+  transport_.answer(502, "bad gateway");
+  transport_.answer(401, "no");
+  EXPECT_EQ(register_agent().status(), Status::authority_refused);
+  EXPECT_TRUE(core_.may_have_acted());
+  transport_.answer(200, "<html>");
+  EXPECT_EQ(register_agent().status(), Status::authority_answer_invalid);
+  EXPECT_TRUE(core_.may_have_acted());
+}
+
+TEST_F(RegistrarCoreTest, WhatIsRefusedOrReachesNobodyIsKnownNotToBeRegistered) {
+  const auto expect_nothing = [this](Status status) {
+    EXPECT_EQ(register_agent().status(), status);
+    EXPECT_FALSE(core_.may_have_acted());
+  };
+  transport_.fail(Status::authority_unavailable);
+  EXPECT_EQ(register_agent(200ms).status(), Status::authority_unavailable);
+  ASSERT_TRUE(core_.may_have_acted());
+  transport_.answer(401, "no");
+  expect_nothing(Status::authority_refused);  // and the call before is forgotten
+  for (int attempt = 0; attempt < 3; ++attempt) transport_.reach_nobody();
+  expect_nothing(Status::authority_unavailable);
+  transport_.answer(429, "slow down");
+  transport_.reach_nobody();
+  transport_.answer(409, "no");
+  expect_nothing(Status::authority_refused);
+  transport_.fail(Status::authority_untrusted);
+  expect_nothing(Status::authority_untrusted);
+  transport_.answer(302);
+  expect_nothing(Status::authority_refused);
+  transport_.fail(Status::authority_unavailable);
+  ASSERT_FALSE(register_agent(200ms));
+  registration_.access_token = "two words";
+  expect_nothing(Status::invalid_argument);
+}
+
+TEST_F(RegistrarCoreTest, AnAttemptBehindWhichMemoryRanOutMayHaveRegistered) {
+  transport_.script.push_back([]() -> Result<HttpResponse> { throw std::bad_alloc(); });
+  EXPECT_THROW((void)register_agent(), std::bad_alloc);
+  EXPECT_TRUE(core_.may_have_acted());
 }
 
 TEST_F(RegistrarCoreTest, AnAccessTokenThatWouldBreakTheHeaderIsRefused) {
