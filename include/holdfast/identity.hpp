@@ -56,8 +56,9 @@ struct Identity {
 /// Writes the identity to `path` atomically (temporary file in the same folder, fsync, rename, fsync of the folder),
 /// mode 0644. Members this version does not know are kept when the file exists already.
 ///
-/// Refuses with `already_exists` unless `replace`. On any failure (disk full included) an existing file is
-/// untouched and no temporary file is left.
+/// Refuses with `already_exists` unless `replace`. On any failure (disk full included) an existing file is untouched,
+/// none is there where none was, and no temporary file is left. One exception, which the error's hint says: where the
+/// folder's fsync fails behind `replace`, the new file stands there, and a power cut may bring back the old one.
 [[nodiscard]] Result<void> store_identity(const Identity& identity, std::string_view path, bool replace) noexcept;
 
 /// `$XDG_CONFIG_HOME/holdfast/identity.json` (or `~/.config/…`), else `/etc/holdfast/identity.json`: the first that

@@ -88,6 +88,16 @@ class TemporaryFile {
   bool exists_ = false;
 };
 
+// The file is visible under its name, and may not be after a power cut. Where there was none before, there is none
+// again: whoever is told of a failure relies on that.
+Error unsecured(int code, int folder, const std::string& name, Existing existing, std::string_view shown_path) {
+  Error error = hal::system_error(code, "securing a file's name on the disk", shown_path);
+  if (existing == Existing::refused && unlinkat(folder, name.c_str(), 0) == 0) return error;
+  return std::move(error).with_hint(
+      "the new file stands there, but a power cut may undo that: see to the disk or file system, then look at the "
+      "file");
+}
+
 }  // namespace
 
 Result<void> write_file_atomically(const std::string& path, std::string_view text, Existing existing) {
@@ -111,7 +121,7 @@ Result<void> write_file_atomically(const std::string& path, std::string_view tex
   HOLDFAST_TRY(temporary.write(text, path));
   HOLDFAST_TRY(hal::open_trusted(folder_path + temporary.name(), hal::FilePrivacy::readable));
   HOLDFAST_TRY(temporary.put_in_place(name, existing, path));
-  if (fsync(folder.get()) != 0) return hal::system_error(errno, "securing a file's name on the disk", path);
+  if (fsync(folder.get()) != 0) return unsecured(errno, folder.get(), name, existing, path);
   return {};
 }
 

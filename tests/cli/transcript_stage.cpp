@@ -74,6 +74,7 @@ std::string Stage::set_up(const std::vector<std::string>& needs) {
   const std::string leaks = root_.write("leaks", "leak:libcrypto.so\n");
   variables_["LSAN_OPTIONS"] = "print_suppressions=0:suppressions=" + leaks;
   variables_["PAST_CLOCK"] = HOLDFAST_PAST_CLOCK;
+  variables_["UNSYNCED"] = HOLDFAST_UNSYNCED;
   variables_["TRACED_CALLS"] = HOLDFAST_TRACED_CALLS;
   variables_["EXPOSITION_FORMAT"] = HOLDFAST_EXPOSITION_FORMAT;
   variables_["VERIFY_WITH_OPENSSL"] = HOLDFAST_VERIFY_WITH_OPENSSL;

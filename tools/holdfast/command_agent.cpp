@@ -190,7 +190,9 @@ Result<void> register_agent(Terminal& terminal, const Arguments& arguments) {
       HOLDFAST_TRY(ask_for_runtime_id(terminal, registrar, candidate, arguments.has("fedramp"), access_token));
   const Identity identity = identity_of(runtime, candidate, ca_file, arguments);
   const std::string registered = "the key is registered as agent " + std::string(runtime.view());
-  terminal.remember_done(registered + ", but its identity file is not written");
+  // One that is replaced stands there anew, although that fails, if only its folder could not be secured on the disk.
+  terminal.remember_done(registered + (target.existing ? ", but the identity file may still be the one before"
+                                                       : ", but its identity file is not written"));
   HOLDFAST_TRY(store_identity(identity, target.path, target.existing.has_value()));
   terminal.remember_done(registered + " and the identity file " + target.path +
                          " is written; to register it once more, add --again; for another key, move that file away");

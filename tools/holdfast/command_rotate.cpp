@@ -89,6 +89,10 @@ class Rotation {
     next.runtime_id = *journal_->new_runtime_id;
     HOLDFAST_TRY(try_next(registrar, next));
     HOLDFAST_TRY(hold.check(kRotating));
+    // A failure may leave the new file there: if only its folder could not be secured on the disk.
+    remember_done(
+        "the new key is in the token and registered; holdfast agent show tells which key is in use. holdfast agent "
+        "rotate goes on from here");
     HOLDFAST_TRY(store_identity(next, found_.path, true));
     remember_done("the identity file " + found_.path +
                   " names the new key; the old one is still in the token. holdfast agent rotate records that");

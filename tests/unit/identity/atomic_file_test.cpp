@@ -5,16 +5,56 @@
 
 #include <gtest/gtest.h>
 
+#include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
 #include <thread>
 
+namespace {
+
+// Which of the coming calls fail with EIO.
+struct Fault {
+  bool is_folder_unsynchronised = false;
+  bool is_nothing_removed = false;
+};
+Fault g_fault;
+
+bool is_folder(int fd) {
+  struct stat info {};
+  return fstat(fd, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+int failed() {
+  errno = EIO;
+  return -1;
+}
+
+}  // namespace
+
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming,cert-dcl50-cpp): the linker's names
+extern "C" {
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd) { return g_fault.is_folder_unsynchronised && is_folder(fd) ? failed() : __real_fsync(fd); }
+int __real_unlinkat(int folder, const char* path, int flags);
+int __wrap_unlinkat(int folder, const char* path, int flags);
+int __wrap_unlinkat(int folder, const char* path, int flags) {
+  return g_fault.is_nothing_removed ? failed() : __real_unlinkat(folder, path, flags);
+}
+}
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming,cert-dcl50-cpp)
+
 namespace holdfast {
 namespace {
 
 using test::read_file;
+
+std::size_t entries_in(const test::TemporaryFolder& folder) {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder.path()), {}));
+}
 
 TEST(AtomicFile, WritesEveryByte) {
   const test::TemporaryFolder folder;
@@ -37,8 +77,7 @@ TEST(AtomicFile, AFolderUnderTheNameIsAnErrorAndNothingIsLeft) {
   std::filesystem::create_directory(folder.file("a"));
   EXPECT_FALSE(write_file_atomically(folder.file("a"), "new", Existing::replaced));
   EXPECT_EQ(write_file_atomically(folder.file("a"), "new", Existing::refused).status(), Status::already_exists);
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator()),
-            1);
+  EXPECT_EQ(entries_in(folder), 1U);
 }
 
 TEST(AtomicFile, APipeUnderTheNameIsNotReplaced) {
@@ -46,6 +85,37 @@ TEST(AtomicFile, APipeUnderTheNameIsNotReplaced) {
   ASSERT_EQ(mkfifo(folder.file("a").c_str(), 0600), 0);
   EXPECT_EQ(write_file_atomically(folder.file("a"), "new", Existing::replaced).status(), Status::file_invalid);
   EXPECT_TRUE(std::filesystem::is_fifo(folder.file("a")));
+}
+
+// Whether its name outlasts a power cut is not known then.
+TEST(AtomicFile, ANewOneWhoseFolderIsNotSynchronisedIsNotLeftBehind) {
+  const test::TemporaryFolder folder;
+  g_fault = {.is_folder_unsynchronised = true};
+  const auto written = write_file_atomically(folder.file("a"), "new", Existing::refused);
+  g_fault = {};
+  EXPECT_EQ(written.status(), Status::file_invalid);
+  EXPECT_STREQ(written.error().native_name, "EIO");
+  EXPECT_EQ(written.error().hint, nullptr);
+  EXPECT_EQ(entries_in(folder), 0U);
+  EXPECT_TRUE(write_file_atomically(folder.file("a"), "new", Existing::refused)) << "the name is free";
+}
+
+TEST(AtomicFile, OneThatStandsThereAlthoughItFailedIsToldToStandThere) {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.write("a", "old", 0644);
+  g_fault = {.is_folder_unsynchronised = true};
+  const auto replaced = write_file_atomically(path, "new", Existing::replaced);
+  g_fault = {.is_folder_unsynchronised = true, .is_nothing_removed = true};
+  const auto unremoved = write_file_atomically(folder.file("b"), "new", Existing::refused);
+  g_fault = {};
+  for (const auto& written : {replaced, unremoved}) {
+    EXPECT_EQ(written.status(), Status::file_invalid);
+    ASSERT_NE(written.error().hint, nullptr);
+    EXPECT_NE(std::string(written.error().hint).find("the new file stands there"), std::string::npos);
+  }
+  EXPECT_EQ(read_file(path), "new");
+  EXPECT_EQ(read_file(folder.file("b")), "new");
+  EXPECT_EQ(entries_in(folder), 2U);
 }
 
 TEST(AtomicFile, APathWithoutAFileNameIsRefused) {
