@@ -144,6 +144,8 @@ Result<void> run(const Options& options) {
   Log log(STDERR_FILENO, options.is_quiet, clock);
 
   HOLDFAST_TRY(holdfast::hal::check_replaceable(options.ready_file.c_str(), "announcing that it is ready"));
+  // Before a database, a bearer and a certificate are made for an authority that cannot serve.
+  HOLDFAST_TRY(Server::check_address(options.listen.host, options.listen.port));
   Store store = HOLDFAST_TRY(Store::open(options.database));
   // Not before the database is ours: the file may be that of another authority, which runs.
   ReadyFile ready_file(options.ready_file);

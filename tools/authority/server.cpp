@@ -110,6 +110,7 @@ int read_body(const httplib::Request& request, const httplib::ContentReader& rea
   return is_whole ? 0 : 400;
 }
 
+// Not listened on: nobody who waits for the authority shall take it for ready.
 int trial_bind(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_flags = AI_NUMERICHOST;
@@ -121,16 +122,14 @@ int trial_bind(const std::string& host, std::uint16_t port) {
   int code = fd < 0 ? errno : 0;
   if (fd >= 0) {
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (bind(fd, found->ai_addr, found->ai_addrlen) != 0 || ::listen(fd, 1) != 0) code = errno;
+    if (bind(fd, found->ai_addr, found->ai_addrlen) != 0) code = errno;
     close(fd);
   }
   freeaddrinfo(found);
   return code;
 }
 
-// The library only says that it failed, so the same bind is tried again for its reason.
-Error listen_error(const Server::Settings& settings) {
-  const int code = trial_bind(settings.host, settings.port);
+Error listen_error(const std::string& host, std::uint16_t port, int code) {
   Status status = Status::resource_exhausted;
   if (code == EACCES || code == EPERM) status = Status::permission_denied;
   if (code == EADDRINUSE) status = Status::already_exists;
@@ -138,7 +137,7 @@ Error listen_error(const Server::Settings& settings) {
   Error error = failure(status, Layer::http, "listening");
   error.native = static_cast<std::uint64_t>(code);
   error.native_name = code != 0 ? strerrorname_np(code) : nullptr;
-  error.detail.append(settings.host + " port " + std::to_string(settings.port));
+  error.detail.append(host + " port " + std::to_string(port));
   if (code == EADDRINUSE) {
     error.detail.append(" is in use by another program");
     error.hint = "choose another port with --listen, or port 0 for any free one";
@@ -293,6 +292,13 @@ Server::Server(Server&&) noexcept = default;
 Server& Server::operator=(Server&&) noexcept = default;
 Server::~Server() = default;
 
+Result<void> Server::check_address(const std::string& host, std::uint16_t port) noexcept try {
+  const int code = trial_bind(host, port);
+  return code == 0 ? Result<void>() : listen_error(host, port, code);
+} catch (const std::bad_alloc&) {
+  return failure(Status::resource_exhausted, Layer::core, "listening");
+}
+
 Result<Server> Server::listen(const Settings& settings, Authority& authority, Log& log, hal::Clock& clock) noexcept
     try {
   auto state = std::make_unique<State>(make_server(settings), authority, log, clock);
@@ -304,7 +310,8 @@ Result<Server> Server::listen(const Settings& settings, Authority& authority, Lo
   const int port = is_any ? state->http->bind_to_any_port(settings.host)
                    : state->http->bind_to_port(settings.host, settings.port) ? settings.port
                                                                              : -1;
-  if (port <= 0) return listen_error(settings);
+  // The library only says that it failed, so the same bind is tried again for its reason.
+  if (port <= 0) return listen_error(settings.host, settings.port, trial_bind(settings.host, settings.port));
   state->port = port;
   return Server(std::move(state));
 } catch (const std::exception&) {

@@ -27,8 +27,12 @@ class Server {
     std::optional<CertificateFiles> tls;  ///< none: plain http
   };
 
+  /// Whether `listen` could have the address at this moment; its errors. For whoever makes files for a server that is
+  /// to listen there.
+  [[nodiscard]] static Result<void> check_address(const std::string& host, std::uint16_t port) noexcept;
+
   /// Binds and listens: connections are accepted from now on and answered once `serve` runs. `file_invalid` for a
-  /// certificate TLS cannot use, `permission_denied` or `resource_exhausted` (the port is taken) for the address.
+  /// certificate TLS cannot use, `permission_denied` or `already_exists` (the port is taken) for the address.
   /// Borrows `authority`, `log` and `clock`. Ignores SIGPIPE in the whole process.
   [[nodiscard]] static Result<Server> listen(const Settings& settings, Authority& authority, Log& log,
                                              hal::Clock& clock) noexcept;

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 namespace holdfast::test {
@@ -200,6 +201,19 @@ TEST_F(StartRefusalTest, PortInUse) {
   expect_end({"--listen", "127.0.0.1:" + port}, 1,
              "it exists already: 127.0.0.1 port " + port + " is in use by another program");
   EXPECT_EQ(call({"GET", first.origin() + "/healthz", {}, {}, first.certificate()}).status, 200);
+}
+
+TEST_F(StartRefusalTest, WithItsPortInUseMakesNothing) {
+  const AuthorityProcess first;
+  const TemporaryFolder folder;
+  const TemporaryFolder made;
+  const std::string port = first.origin().substr(first.origin().rfind(':') + 1);
+  AuthorityProcess second(
+      {"--listen", "127.0.0.1:" + port, "--database", made.file("authority.db"), "--token-file", made.file("bearer"),
+       "--certificate-out", made.file("ca.pem"), "--ready-file", made.file("ready.json")},
+      folder.path());
+  EXPECT_EQ(second.stop(), 1) << second.log();
+  EXPECT_TRUE(std::filesystem::is_empty(made.path()));
 }
 
 TEST_F(StartRefusalTest, DatabaseInUse) {
