@@ -158,7 +158,7 @@ trap 'stop_stage; exit 143' TERM HUP
 
 # Cuts TEXT to one line of the terminal: one that wraps leaves rows behind when it is written over.
 one_line() {
-  size=$(stty size </dev/tty 2>/dev/null) || size=''
+  size=$({ stty size </dev/tty; } 2>/dev/null) || size=''
   columns=${size#* }
   [ "${columns:-0}" -gt 1 ] || columns=80
   printf '%.*s' "$((columns - 1))" "$1"
