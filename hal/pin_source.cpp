@@ -172,14 +172,10 @@ Result<PinSource> PinSource::parse(std::string_view text) noexcept {
 // A path or name is shown; a PIN typed in their place by mistake never gets here.
 FixedText<160> PinSource::in_words() const noexcept {
   FixedText<160> text;
-  switch (kind) {
-    case Kind::descriptor: {
-      char digits[12];
+  switch (origin != Kind::none ? origin : kind) {
+    case Kind::descriptor:
       text.append("descriptor ");
-      const auto end = std::to_chars(digits, digits + sizeof digits, descriptor).ptr;
-      text.append({digits, static_cast<std::size_t>(end - digits)});
-      return text;
-    }
+      break;
     case Kind::credential:
       text.append("the credential ");
       break;
@@ -215,6 +211,8 @@ Result<std::size_t> read_secret(const PinSource& source, std::string_view questi
     case PinSource::Kind::descriptor:
       // A shell's `3</path/to/pin` is that file.
       identify(source.descriptor, SourceIdentity::Kind::file, identity);
+      if (identity != nullptr && source.origin == PinSource::Kind::prompt)
+        identity->kind = SourceIdentity::Kind::asked;
       return read_descriptor(source.descriptor, source, wording, out);
     case PinSource::Kind::file:
       return read_file(source.name.view(), source, wording, out, identity);

@@ -21,13 +21,17 @@ struct PinSource {
   Kind kind = Kind::none;
   int descriptor = -1;
   FixedText<1024> name;
+  /// Of a descriptor that hands on what another source gave: the kind of that one, whose `name` this has. The PIN is
+  /// told, and judged, as one of that source.
+  Kind origin = Kind::none;
 
   /// Reads the textual form; the empty text is `none`. `invalid_argument`, with a hint, for anything
   /// else: a bare PIN, `|command`, a relative path, an unknown scheme. The text is never echoed in full, as it
   /// may be a PIN by mistake.
   [[nodiscard]] static Result<PinSource> parse(std::string_view text) noexcept;
 
-  /// The source in words: "/etc/holdfast/pin", "the credential pin", "descriptor 3".
+  /// The source in words, of what is handed on the origin: "/etc/holdfast/pin", "the credential pin", "descriptor 3",
+  /// "what was typed".
   [[nodiscard]] FixedText<160> in_words() const noexcept;
 };
 

@@ -21,7 +21,7 @@ bool has_pad(const CK_TOKEN_INFO& token) noexcept { return (token.flags & CKF_PR
 
 // What is known of a source before it is read; a file is known by what was read.
 std::optional<SourceIdentity::Kind> known_kind(const PinSource& source) noexcept {
-  switch (source.kind) {
+  switch (source.origin != PinSource::Kind::none ? source.origin : source.kind) {
     case PinSource::Kind::prompt:
       return SourceIdentity::Kind::asked;
     case PinSource::Kind::environment:

@@ -39,8 +39,8 @@ Result<Candidate> examine_key(Terminal& terminal, const Arguments& arguments, Pi
   const KeyProfile profile =
       arguments.has("profile") ? HOLDFAST_TRY(parse_profile(arguments.value("profile"))) : KeyProfile::strict;
   const bool is_unprobed = arguments.has("no-probe");
-  const std::string pin_source = HOLDFAST_TRY(pin.next("PIN of the token"));
-  const DeviceRequest request{arguments.value("key"), arguments.value("module"), pin_source};
+  DeviceRequest request{arguments.value("key"), arguments.value("module"), {}};
+  request.relayed_pin = HOLDFAST_TRY(pin.next("PIN of the token")).source;
   const OpenKey key =
       HOLDFAST_TRY(open_key(request, is_unprobed ? hal::DeviceAccess::sign : hal::DeviceAccess::provision));
   const hal::KeyDescription& described = key.description;
@@ -124,8 +124,8 @@ Report identity_report(const Identity& identity, std::string_view path) {
 Result<void> try_task(Terminal& terminal, Registrar& registrar, const Identity& identity, PinRelay& pin,
                       Report& report) {
   terminal.progress("registering a trial task");
-  const std::string pin_source = HOLDFAST_TRY(pin.next("PIN of the token"));
-  Result<Signer> signer = open_signer(identity, pin_source);
+  const RelayedPin handed = HOLDFAST_TRY(pin.next("PIN of the token"));
+  Result<Signer> signer = open_signer(identity, handed.text);
   const AnswerWait wait(terminal, kRegistering);
   const Result<TaskId> task = signer ? register_task(terminal, registrar, *signer) : Result<TaskId>(signer.error());
   if (task) {
@@ -147,8 +147,8 @@ Result<void> try_task(Terminal& terminal, Registrar& registrar, const Identity& 
 // leaves nowhere.
 Result<void> prove_that_it_signs(const Candidate& candidate, const Arguments& arguments, PinRelay& pin) {
   const RuntimeId nobody = HOLDFAST_TRY(RuntimeId::parse("not-registered-yet"));
-  const std::string pin_source = HOLDFAST_TRY(pin.next("PIN of the token"));
-  Signer signer = HOLDFAST_TRY(open_signer(identity_of(nobody, candidate, {}, arguments), pin_source));
+  const RelayedPin handed = HOLDFAST_TRY(pin.next("PIN of the token"));
+  Signer signer = HOLDFAST_TRY(open_signer(identity_of(nobody, candidate, {}, arguments), handed.text));
   HOLDFAST_TRY(signer.sign_task_registration(kSigningTimeout));
   return {};
 }

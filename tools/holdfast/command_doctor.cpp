@@ -160,12 +160,17 @@ class Examination {
   }
 
   Result<hal::TokenDescription> describe_token() {
-    const hal::DevicePtr device = HOLDFAST_TRY(open_device(request(""), hal::DeviceAccess::browse));
+    const hal::DevicePtr device = HOLDFAST_TRY(open_device(request(), hal::DeviceAccess::browse));
     return device->describe_token();
   }
-  [[nodiscard]] DeviceRequest request(std::string_view pin_source) {
+  [[nodiscard]] Result<OpenKey> open_with_pin() {
+    DeviceRequest wanted = request();
+    wanted.relayed_pin = HOLDFAST_TRY(pin_.next("PIN of the token")).source;
+    return open_key(wanted, hal::DeviceAccess::sign);
+  }
+  [[nodiscard]] DeviceRequest request() {
     uri_ = key_uri();
-    return {uri_, arguments_.value("module"), pin_source};
+    return {uri_, arguments_.value("module"), {}};
   }
 
   void say_failures(const hal::FailureCount& count) {
@@ -213,9 +218,7 @@ class Examination {
     findings_.begin("key");
     if (!is_pin_readable_) return findings_.skip("what comes before it is not right yet");
     if (arguments_.has("no-login")) return findings_.skip("--no-login: no PIN is sent");
-    const auto pin_source = pin_.next("PIN of the token");
-    const Result<OpenKey> key =
-        pin_source ? open_key(request(*pin_source), hal::DeviceAccess::sign) : Result<OpenKey>(pin_source.error());
+    const Result<OpenKey> key = open_with_pin();
     if (!key) {
       if (is_about_the_pin(key.status())) findings_.begin("PIN");
       return findings_.problem(key.error());
@@ -257,8 +260,8 @@ class Examination {
   // The token is opened anew: a TPM without a resource manager takes one client at a time.
   void look_at_signature() {
     if (!candidate_) return;
-    const auto pin_source = pin_.next("PIN of the token");
-    Result<Signer> signer = pin_source ? open_signer(*candidate_, *pin_source) : Result<Signer>(pin_source.error());
+    const auto handed = pin_.next("PIN of the token");
+    Result<Signer> signer = handed ? open_signer(*candidate_, handed->text) : Result<Signer>(handed.error());
     if (!signer) return findings_.problem(signer.error());
     const auto signature = signer->sign_task_registration(kSigningTimeout);
     if (!signature) return findings_.problem(signature.error());

@@ -236,8 +236,8 @@ Result<void> import_identity(Terminal& terminal, const Arguments& arguments) {
   software.jwt.reset();  // it points into the source
   source.reset();
 
-  const std::string pin_source = HOLDFAST_TRY(pin.next("PIN of the token"));
-  const DeviceRequest device_request{arguments.value("key"), arguments.value("module"), pin_source};
+  DeviceRequest device_request{arguments.value("key"), arguments.value("module"), {}};
+  device_request.relayed_pin = HOLDFAST_TRY(pin.next("PIN of the token")).source;
   const hal::DevicePtr device = HOLDFAST_TRY(open_device(device_request, hal::DeviceAccess::provision));
   const hal::TokenDescription token = HOLDFAST_TRY(device->describe_token());
   const Scheme scheme = software.key.public_key.scheme();

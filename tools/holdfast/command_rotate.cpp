@@ -144,9 +144,9 @@ class Rotation {
 
   /// For one opening.
   [[nodiscard]] Result<RotationAccess> access() {
-    RotationAccess once{.module_path = module_path_, .pin_source = {}, .owner_pin_source = {}};
-    once.pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
-    once.owner_pin_source = HOLDFAST_TRY(owner_pin_.next("auth value of the TPM's owner"));
+    RotationAccess once{.module_path = module_path_, .pin = {}, .owner_pin = {}};
+    once.pin = HOLDFAST_TRY(pin_.next("PIN of the token")).source;
+    once.owner_pin = HOLDFAST_TRY(owner_pin_.next("auth value of the TPM's owner")).source;
     return once;
   }
 
@@ -224,8 +224,8 @@ class Rotation {
 
   [[nodiscard]] Result<void> try_next(Registrar& registrar, const Identity& next) {
     terminal_.progress("registering a trial task");
-    const std::string pin_source = HOLDFAST_TRY(pin_.next("PIN of the token"));
-    Signer signer = HOLDFAST_TRY(open_signer(next, pin_source));
+    const RelayedPin handed = HOLDFAST_TRY(pin_.next("PIN of the token"));
+    Signer signer = HOLDFAST_TRY(open_signer(next, handed.text));
     const AnswerWait wait(terminal_, kRotating);
     HOLDFAST_TRY(register_task(terminal_, registrar, signer));
     return {};

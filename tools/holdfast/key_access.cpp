@@ -22,8 +22,9 @@ Result<hal::DevicePtr> open_device(const DeviceRequest& request, hal::DeviceAcce
   hal::DeviceOptions options;
   options.uri = request.uri;
   options.access = access;
-  options.pin = HOLDFAST_TRY(hal::PinSource::parse(request.pin_source));
-  options.owner_pin = HOLDFAST_TRY(hal::PinSource::parse(request.owner_pin_source));
+  options.pin = request.relayed_pin ? *request.relayed_pin : HOLDFAST_TRY(hal::PinSource::parse(request.pin_source));
+  options.owner_pin = request.relayed_owner_pin ? *request.relayed_owner_pin
+                                                : HOLDFAST_TRY(hal::PinSource::parse(request.owner_pin_source));
   options.module_path = request.module_path;
   options.sessions = request.sessions;
   Result<hal::DevicePtr> device = hal::open_device(options);

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "hal/key_device.hpp"
+#include "hal/pin_source.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +18,9 @@ struct DeviceRequest {
   std::string_view pin_source;
   std::string_view owner_pin_source{};  ///< the TPM's owner hierarchy; for making and deleting keys
   std::uint16_t sessions = 1;           ///< signatures that can be under way at once
+  /// These take the place of the two above: what a `PinRelay` hands on.
+  std::optional<hal::PinSource> relayed_pin{};
+  std::optional<hal::PinSource> relayed_owner_pin{};
 };
 
 /// Wrong use if a module was named for a TPM: a URI that said so could not be opened again.

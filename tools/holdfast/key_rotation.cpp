@@ -90,8 +90,10 @@ NextSpec spec_of(const RotationJournal& journal) {
 }
 
 Result<hal::DevicePtr> open_for(std::string_view uri, const RotationAccess& access) {
-  return open_device({uri, access.module_path, access.pin_source, access.owner_pin_source},
-                     hal::DeviceAccess::provision);
+  DeviceRequest request{uri, access.module_path, {}};
+  request.relayed_pin = access.pin;
+  request.relayed_owner_pin = access.owner_pin;
+  return open_device(request, hal::DeviceAccess::provision);
 }
 
 Error not_provisioned(const char* doing) {

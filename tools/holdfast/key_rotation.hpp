@@ -4,6 +4,7 @@
 #include "holdfast/identity.hpp"
 
 #include "hal/key_device.hpp"
+#include "hal/pin_source.hpp"
 #include "src/identity/rotation_journal.hpp"
 
 #include <string>
@@ -14,8 +15,8 @@ namespace holdfast::tool {
 /// How the keys of a rotation are reached, once: sources that can be read only once are named anew for each opening.
 struct RotationAccess {
   std::string module_path;
-  std::string pin_source;
-  std::string owner_pin_source;
+  hal::PinSource pin;
+  hal::PinSource owner_pin;
 };
 
 /// Makes up the name and the ids of the key that shall follow `identity`'s, on the same token; nothing is done yet.

@@ -19,9 +19,9 @@ bool PinRelay::is_lasting() const {
   return source_.kind == Kind::file || source_.kind == Kind::credential;
 }
 
-Result<std::string> PinRelay::next(std::string_view what) {
+Result<RelayedPin> PinRelay::next(std::string_view what) {
   using Kind = hal::PinSource::Kind;
-  if (source_.kind != Kind::descriptor && source_.kind != Kind::prompt) return text_;
+  if (source_.kind != Kind::descriptor && source_.kind != Kind::prompt) return RelayedPin{text_, source_};
   if (pin_.empty()) pin_ = HOLDFAST_TRY(hal::read_pin(source_, what));
 
   const auto failed = [](int code) {
@@ -36,9 +36,12 @@ Result<std::string> PinRelay::next(std::string_view what) {
   const std::span<const std::byte> bytes = pin_.reveal({});
   // A PIN is far shorter than PIPE_BUF, so the write is whole and does not wait (pipe(7)).
   if (::write(writer.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) return failed(errno);
-  std::string text = "fd:" + std::to_string(reader.get());
+  RelayedPin handed{"fd:" + std::to_string(reader.get()), source_};
+  handed.source.kind = Kind::descriptor;
+  handed.source.descriptor = reader.get();
+  handed.source.origin = source_.kind;
   pipes_.push_back(std::move(reader));
-  return text;
+  return handed;
 }
 
 }  // namespace holdfast::tool

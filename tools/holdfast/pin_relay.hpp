@@ -13,6 +13,13 @@
 
 namespace holdfast::tool {
 
+/// A PIN's source for one opening: as text, and as a source that is told as what the PIN came from, which text cannot
+/// say.
+struct RelayedPin {
+  std::string text;
+  hal::PinSource source;
+};
+
 /// Lets one command open a token twice with a PIN that can be read only once: a prompt or a descriptor.
 ///
 /// Such a PIN is read on first use, kept in locked memory, and handed on through a pipe, which no other process can
@@ -22,8 +29,8 @@ class PinRelay {
   /// `text` is the `--pin-source` argument; empty stays empty (the key URI's own source).
   [[nodiscard]] static Result<PinRelay> create(std::string_view text);
 
-  /// A source for one opening, as text.
-  [[nodiscard]] Result<std::string> next(std::string_view what);
+  /// A source for one opening.
+  [[nodiscard]] Result<RelayedPin> next(std::string_view what);
   /// Whether the source belongs into a key URI: a file or a credential means the same tomorrow, and unattended.
   [[nodiscard]] bool is_lasting() const;
 

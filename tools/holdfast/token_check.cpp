@@ -66,9 +66,11 @@ Result<void> TokenCheck::run(Scheme scheme) {
 }
 
 Result<hal::DevicePtr> TokenCheck::open(std::string_view uri, hal::DeviceAccess access, std::uint16_t sessions) {
-  const std::string pin = HOLDFAST_TRY(token_.pin.next("PIN of the token"));
-  const std::string owner_pin = HOLDFAST_TRY(token_.owner_pin.next("auth value of the owner hierarchy"));
-  return open_device({uri, token_.module_path, pin, owner_pin, sessions}, access);
+  DeviceRequest request{uri, token_.module_path, {}};
+  request.relayed_pin = HOLDFAST_TRY(token_.pin.next("PIN of the token")).source;
+  request.relayed_owner_pin = HOLDFAST_TRY(token_.owner_pin.next("auth value of the owner hierarchy")).source;
+  request.sessions = sessions;
+  return open_device(request, access);
 }
 
 bool TokenCheck::is_calm(const SignalHold& hold) {

@@ -41,6 +41,22 @@ TEST(PinSource, IsToldInWords) {
   for (const auto& [source, words] : kSources) EXPECT_EQ(PinSource::parse(source)->in_words().view(), words);
 }
 
+TEST(PinSource, WhatADescriptorHandsOnFromAPromptIsStillWhatWasTyped) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
+  ASSERT_EQ(write(ends[1], "1234", 4), 4);
+  close(ends[1]);
+  PinSource source = *PinSource::parse("prompt");
+  source.origin = source.kind;
+  source.kind = PinSource::Kind::descriptor;
+  source.descriptor = ends[0];
+  EXPECT_EQ(source.in_words().view(), "what was typed");
+  SourceIdentity identity;
+  EXPECT_EQ(text_of(*read_pin(source, "PIN", &identity)), "1234");
+  EXPECT_EQ(identity.kind, SourceIdentity::Kind::asked);
+  close(ends[0]);
+}
+
 TEST(PinSource, ReadsAFile) {
   const TemporaryFolder folder;
   const auto pin = read_from("file:" + folder.write("pin", "1234"));

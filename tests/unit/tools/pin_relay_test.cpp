@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/holdfast/pin_relay.hpp"
 
+#include "tests/support/terminal_run.hpp"
+
 #include <gtest/gtest.h>
 
 #include <unistd.h>
@@ -29,9 +31,23 @@ TEST(PinRelay, HandsOnWhatADescriptorGaveOnce) {
   for (int opening = 0; opening < 3; ++opening) {
     const auto source = relay->next("PIN");
     ASSERT_TRUE(source);
-    EXPECT_EQ(pin_from(*source), "1234");
+    EXPECT_EQ(pin_from(source->text), "1234");
   }
+  const auto told = relay->next("PIN");
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->source.in_words().view(), "descriptor " + std::to_string(ends[0])) << "as it was named";
+  EXPECT_NE(told->source.descriptor, ends[0]);
   close(ends[0]);
+}
+
+TEST(PinRelay, WhatWasTypedIsToldAsThat) {
+  const auto relay_it = [] {
+    auto relay = PinRelay::create("prompt");
+    const auto handed = relay->next("PIN");
+    return handed && pin_from(handed->text) == "1234" && handed->source.in_words().view() == "what was typed";
+  };
+  const auto run = test::run_on_terminal({"1234\n"}, relay_it);
+  EXPECT_EQ(run.exit_code, 0) << run.shown;
 }
 
 TEST(PinRelay, PassesOtherSourcesUnchanged) {
@@ -39,12 +55,13 @@ TEST(PinRelay, PassesOtherSourcesUnchanged) {
     auto relay = PinRelay::create(text);
     ASSERT_TRUE(relay);
     EXPECT_EQ(relay->is_lasting(), std::string_view(text) != "env:PIN");
-    EXPECT_EQ(*relay->next("PIN"), text);
+    EXPECT_EQ(relay->next("PIN")->text, text);
+    EXPECT_EQ(relay->next("PIN")->source.in_words().view(), hal::PinSource::parse(text)->in_words().view());
   }
   auto none = PinRelay::create("");
   ASSERT_TRUE(none);
   EXPECT_FALSE(none->is_lasting());
-  EXPECT_EQ(*none->next("PIN"), "");
+  EXPECT_EQ(none->next("PIN")->text, "");
 }
 
 TEST(PinRelay, RefusesAPin) {
