@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -70,6 +71,23 @@ void allow_reading(int ruleset, const char* path) noexcept {
   close(parent);
 }
 
+bool allows(const std::filesystem::path& folder, mode_t wanted) noexcept {
+  struct stat info {};
+  return stat(folder.c_str(), &info) == 0 && (info.st_mode & wanted) == wanted;
+}
+
+// Whether anybody may look into a folder, whose path has no links. In one behind a door that is shut, above it or its
+// own, everything is a secret: nobody thought of the modes of what lies there.
+bool is_for_all(const std::filesystem::path& folder) {
+  if (!allows(folder, S_IROTH)) return false;
+  std::filesystem::path step = folder;
+  while (allows(step, S_IXOTH)) {
+    if (step == step.root_path()) return true;
+    step = step.parent_path();
+  }
+  return false;
+}
+
 // Whether it lies in a folder, or beneath one: what a few may read is a PIN file or somebody's key, except those that
 // were named to us. So is what cannot be looked at, and a folder of that many files is not one for certificates.
 bool holds_secrets(const std::filesystem::path& folder, std::span<const std::filesystem::path> named) {
@@ -81,10 +99,12 @@ bool holds_secrets(const std::filesystem::path& folder, std::span<const std::fil
     std::error_code unseen;
     const std::filesystem::file_status status = entry->symlink_status(unseen);
     if (unseen || ++entries > kMostEntries) return true;
-    const bool is_for_all =
-        (status.permissions() & std::filesystem::perms::others_read) != std::filesystem::perms::none;
+    using std::filesystem::perms;
+    const perms wanted =
+        std::filesystem::is_directory(status) ? perms::others_read | perms::others_exec : perms::others_read;
+    const bool is_open = (status.permissions() & wanted) == wanted;
     const bool is_link = std::filesystem::is_symlink(status);  // leads to what has a rule of its own, or none
-    if (!is_link && !is_for_all && std::ranges::find(named, entry->path()) == named.end()) return true;
+    if (!is_link && !is_open && std::ranges::find(named, entry->path()) == named.end()) return true;
   }
   return static_cast<bool>(code);
 }
@@ -106,7 +126,7 @@ void allow_renewal(int ruleset, std::span<const std::string* const> files) {
     folders.push_back(real.parent_path());
   }
   for (const std::filesystem::path& folder : folders) {
-    if (!holds_secrets(folder, named)) allow_reading(ruleset, folder.c_str());
+    if (is_for_all(folder) && !holds_secrets(folder, named)) allow_reading(ruleset, folder.c_str());
   }
 }
 

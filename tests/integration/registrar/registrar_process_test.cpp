@@ -171,7 +171,10 @@ TEST_F(RegistrarProcessTest, TheAuthoritysErrorsArriveInFull) {
 /// The authority's certificate in a folder of its own, for a registrar's process that lives long.
 class RenewedTrust : public RegistrarProcessTest {
  protected:
-  RenewedTrust() { options_.registrar.ca_file = folder_.write("ca.pem", certificate(), 0644); }
+  RenewedTrust() {
+    std::filesystem::permissions(folder_.path(), std::filesystem::perms(0755));
+    options_.registrar.ca_file = folder_.write("ca.pem", certificate(), 0644);
+  }
   [[nodiscard]] std::string certificate() const { return read_file(authority_.certificate()); }
   [[nodiscard]] std::string ca() const { return folder_.file("ca.pem"); }
 
@@ -232,10 +235,10 @@ bool reads_the_ca_alone(void* context) noexcept {
   return open(neighbours.ca.c_str(), O_RDONLY) >= 0 && open(neighbours.secret.c_str(), O_RDONLY) < 0;
 }
 
+bool has_landlock() { return syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 1; }
+
 TEST_F(RenewedTrust, AFolderInWhichASecretLiesStaysClosed) {
-  if (syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) < 1) {
-    GTEST_SKIP() << "landlock: this kernel has none";
-  }
+  if (!has_landlock()) GTEST_SKIP() << "landlock: this kernel has none";
   std::filesystem::create_directory(folder_.file("keys"));
   options_.enter_sandbox = reads_the_ca_alone;
   for (const char* name : {"pin", "keys/pin"}) {
@@ -244,6 +247,30 @@ TEST_F(RenewedTrust, AFolderInWhichASecretLiesStaysClosed) {
     const auto registrar = RegistrarProcess::start(options_);
     EXPECT_TRUE(registrar) << name << ": " << registrar.error().detail.view();
     std::filesystem::remove(neighbours.secret);
+  }
+  std::filesystem::permissions(folder_.file("keys"), std::filesystem::perms(0744));
+  Neighbours neighbours{.secret = folder_.write("keys/pin", "1234", 0644), .ca = ca()};
+  options_.sandbox_context = &neighbours;
+  EXPECT_TRUE(RegistrarProcess::start(options_)) << "a name is seen, and what it names is not";
+}
+
+// What lies behind a door that is shut may have any mode: a service's own folder, or one in it, whose .env is 0644.
+TEST_F(RenewedTrust, AFolderThatOthersMayNotEnterStaysClosed) {
+  if (!has_landlock()) GTEST_SKIP() << "landlock: this kernel has none";
+  std::filesystem::create_directory(folder_.file("certificates"));
+  const std::string beneath = folder_.write("certificates/ca.pem", certificate(), 0644);
+  Neighbours neighbours{.secret = folder_.write(".env", "PIN=1234", 0644), .ca = ca()};
+  Neighbours below{.secret = folder_.write("certificates/.env", "PIN=1234", 0644), .ca = beneath};
+  options_.enter_sandbox = reads_the_ca_alone;
+  for (const mode_t shut : {0700U, 0750U, 0744U, 0711U}) {
+    std::filesystem::permissions(folder_.path(), std::filesystem::perms(shut));
+    options_.sandbox_context = &neighbours;
+    options_.registrar.ca_file = neighbours.ca;
+    EXPECT_TRUE(RegistrarProcess::start(options_)) << std::oct << shut;
+    if ((shut & S_IXOTH) != 0) continue;  // those may enter that know the name of what is beneath
+    options_.sandbox_context = &below;
+    options_.registrar.ca_file = below.ca;
+    EXPECT_TRUE(RegistrarProcess::start(options_)) << std::oct << shut << ", beneath";
   }
 }
 
