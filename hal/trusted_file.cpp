@@ -69,7 +69,7 @@ class Walk {
         continue;
       }
       *end = '\0';
-      FileDescriptor next(openat(folder_.get(), name_, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+      FileDescriptor next = open_next(is_last);
       struct stat info {};
       if (!next || fstat(next.get(), &info) != 0) return unreachable(errno);
       if (!is_last) *end = '/';
@@ -96,6 +96,15 @@ class Walk {
 
  private:
   static constexpr int kMostLinks = 40;  // as the kernel has it (path_resolution(7))
+
+  // By O_PATH alone one gets the empty folder on which autofs would mount something, and O_DIRECTORY has it mounted
+  // (open(2)). It refuses a link, too, which is then opened as itself.
+  [[nodiscard]] FileDescriptor open_next(bool is_last) const noexcept {
+    constexpr int kAsItself = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+    const int folder = is_last ? -1 : openat(folder_.get(), name_, kAsItself | O_DIRECTORY);
+    if (folder >= 0 || (!is_last && errno != ENOTDIR && errno != ELOOP)) return FileDescriptor(folder);
+    return FileDescriptor(openat(folder_.get(), name_, kAsItself));
+  }
 
   Error unreachable(int code) const noexcept {
     return refuse(code, told_, code == ENOENT ? if_absent_ : "cannot be reached");
