@@ -268,7 +268,7 @@ Result<KeyDescription> Device::describe(KeyHandle handle, BootTime deadline) noe
     auto now = read_public(connection_, key->object.handle, deadline);
     if (!now && is_lost_handle(static_cast<ResponseCode>(now.error().native))) {
       forget_objects();
-      flush_strays(kNoDeadline);
+      flush_strays(deadline);
       drop(handle);
       return failure(Status::stale_key, Layer::tpm2, "describing a key");
     }

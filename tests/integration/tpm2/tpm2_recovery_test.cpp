@@ -91,6 +91,34 @@ TEST_F(Tpm2Recovery, ARefusalIsExplainedWithinTheDeadline) {
   shim.failures = 0;
 }
 
+// Nor does what is asked about an object that may still be there.
+TEST_F(Tpm2Recovery, ALostKeyIsToldWithinTheDeadline) {
+  constexpr std::uint32_t kReadPublic = 0x173;
+  constexpr std::uint32_t kNotLoaded = 0x910;
+  constexpr std::uint32_t kRetry = 0x922;
+  generate(*open(tpm_->file_uri("agent")));
+  const DevicePtr device = open(
+      "tpm2:file=" + tpm_->folder().file("agent.pem") + "?tcti=" + HOLDFAST_TEST_TCTI_SHIM + ":plain," + tpm_->tcti(),
+      DeviceAccess::sign);
+  const hal::KeyHandle handle = find(*device);
+  TctiShimControl& shim = tcti_shim();
+  shim.begin_count();
+  shim.strike_code = kReadPublic;
+  shim.fault = {.kind = TctiFault::Kind::answer, .value = kNotLoaded};
+  shim.strike_nth = 1;
+  shim.fail_with = kRetry;
+  shim.failures = 0;
+  shim.fail_code = kReadPublic;
+  shim.observer = [](const std::uint8_t*, std::size_t) {
+    TctiShimControl& control = tcti_shim();
+    if (control.struck == 1 && control.failures == 0) control.failures = 1000;
+  };
+  EXPECT_EQ(device->describe(handle, hal::system_clock().boot()).status(), Status::stale_key);
+  EXPECT_EQ(shim.failures, 999U) << "asked once, and not until the TPM is less busy";
+  shim.observer = nullptr;
+  shim.failures = 0;
+}
+
 TEST_F(Tpm2Recovery, AForkedChildSendsNothingEvenWhenItEnds) {
   for_every_kind([&](hal::KeyDevice& device, hal::KeyHandle handle, const PublicKey& key) {
     EXPECT_EQ(run_in_child([&] {
