@@ -175,14 +175,16 @@ struct MadeKey {
 /// Makes keys inside the device. A failure leaves no object behind.
 class KeyGenerator {
  public:
-  /// `already_exists` if a key with this label or id is there.
+  /// `already_exists` if a key with this label or id is there. A failure leaves no object behind, or its detail says
+  /// that one may be there still.
   [[nodiscard]] virtual Result<MadeKey> generate(const KeySpec& spec, BootTime deadline) noexcept = 0;
 
  protected:
   ~KeyGenerator() = default;
 };
 
-/// Brings a private key in: the one time it is in this process (P1). A failure leaves no object behind.
+/// Brings a private key in: the one time it is in this process (P1). A failure leaves no object behind, or its detail
+/// says that one may be there still.
 ///
 /// By the strongest way the device has; that the key inside is the one given is for the caller to prove, by a
 /// signature (`sign`) or a shared secret (`KeyAgreement`).

@@ -67,6 +67,7 @@ class Device : public KeyDevice {
     return result;
   }
 
+  [[nodiscard]] Clock& clock() const noexcept { return clock_; }
   [[nodiscard]] Connection& connection() noexcept { return connection_; }
   [[nodiscard]] StorageRoot& root() noexcept { return root_; }
   [[nodiscard]] Owner& owner() noexcept { return owner_; }

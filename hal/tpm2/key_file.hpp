@@ -29,10 +29,15 @@ struct KeyFile {
 /// Reads the file at `path`, which nobody else may be able to change. `key_not_found` if there is none.
 [[nodiscard]] Result<KeyFile> load_key_file(std::string_view path) noexcept;
 
-/// Puts `file` at `path`, mode 0644, whole or not at all; `already_exists` if a file is there.
+/// Puts `file` at `path`, mode 0644, whole or not at all; `already_exists` if a file is there. Where what was put
+/// there is of no use and cannot be removed, the error's detail says that it may be there still.
 [[nodiscard]] Result<void> save_key_file(std::string_view path, const KeyFile& file) noexcept;
 
 /// Removes the file.
 [[nodiscard]] Result<void> remove_key_file(std::string_view path) noexcept;
+
+/// Removes the file of a key that was made, and then was not, for `error`; what it returns says if that may be there
+/// still.
+[[nodiscard]] Error take_back_key_file(std::string_view path, const Error& error) noexcept;
 
 }  // namespace holdfast::hal::tpm2

@@ -35,6 +35,13 @@ Error save_failure(int code, std::string_view path) noexcept {
   return error;
 }
 
+Error with_leftover(Error error) noexcept {
+  error.detail.append(error.detail.empty() ? "" : "; ");
+  error.detail.append("the key's file may be there still");
+  error.hint = "remove the key's file, if it is there, before another one is made";
+  return error;
+}
+
 // A path taken apart; both halves terminated.
 struct Place {
   char folder[kMaxPathSize + 1]{};
@@ -115,16 +122,12 @@ Result<void> save_key_file(std::string_view path, const KeyFile& file) noexcept 
   const Result<void> done = write_new();
   unlinkat(folder.get(), place.temporary, 0);
   if (!done) return done;
+  const auto take_back = [&](const Error& error) noexcept {
+    return unlinkat(folder.get(), place.name, 0) == 0 ? error : with_leftover(error);
+  };
   // A file that the reader would refuse is not left behind as a key.
-  if (const auto readable = open_trusted(path, FilePrivacy::readable); !readable) {
-    unlinkat(folder.get(), place.name, 0);
-    return readable.error();
-  }
-  if (fsync(folder.get()) != 0) {
-    const int code = errno;
-    unlinkat(folder.get(), place.name, 0);
-    return save_failure(code, path);
-  }
+  if (const auto readable = open_trusted(path, FilePrivacy::readable); !readable) return take_back(readable.error());
+  if (fsync(folder.get()) != 0) return take_back(save_failure(errno, path));
   return {};
 }
 
@@ -136,6 +139,10 @@ Result<void> remove_key_file(std::string_view path) noexcept {
   if (!folder || unlinkat(folder.get(), place.name, 0) != 0) return system_failure(errno, kRemoving, path);
   if (fsync(folder.get()) != 0) return system_failure(errno, kRemoving, path);
   return {};
+}
+
+Error take_back_key_file(std::string_view path, const Error& error) noexcept {
+  return remove_key_file(path) ? error : with_leftover(error);
 }
 
 }  // namespace holdfast::hal::tpm2

@@ -98,21 +98,29 @@ Result<FoundKey> make_file(Device& device, const NewKey& key, BootTime deadline)
   file.has_empty_auth = device.auth_value().empty();
   HOLDFAST_TRY(save_key_file(device.uri().file.view(), file));
   auto made = device.load_file(device.uri().file.view(), deadline);
-  if (!made) (void)remove_key_file(device.uri().file.view());
+  if (!made) return take_back_key_file(device.uri().file.view(), made.error());
   return made;
 }
 
-// Whatever was said: an answer may be wrong or lost, and the key there all the same.
-Error remove_persistent(Device& device, const LoadedObject& made, Error error, BootTime deadline) noexcept {
-  Connection& tpm = device.connection();
+// The time for the call may be over, which is no reason to leave behind what it is said not to have made.
+Result<void> evict_made(Device& device, const LoadedObject& made) noexcept {
+  const BootTime deadline = device.clock().boot().after(kPatience);
   LoadedObject persistent = made;
   persistent.handle = *device.uri().handle;
-  const auto found = read_public(tpm, persistent.handle, deadline);
-  if (found && found->name == made.name) (void)device.evict(persistent, persistent.handle, deadline);
-  if (!tpm.is_usable()) {
-    error.detail.append("; the key may be there still");
-    error.hint = "see what is there before another one is made: holdfast key list tpm2:";
-  }
+  const auto found = read_public(device.connection(), persistent.handle, deadline);
+  const bool is_not_there =
+      found ? found->name != made.name : found.status() == Status::key_not_found || is_foreign(found.error());
+  if (is_not_there) return {};
+  if (!found) return found.error();
+  return device.evict(persistent, persistent.handle, deadline);
+}
+
+// Whatever was said: an answer may be wrong or lost, and the key there all the same.
+Error remove_persistent(Device& device, const LoadedObject& made, Error error) noexcept {
+  if (evict_made(device, made)) return error;
+  error.detail.append(error.detail.empty() ? "" : "; ");
+  error.detail.append("the key may be there still");
+  error.hint = "see what is there before another one is made: holdfast key list tpm2:";
   return error;
 }
 
@@ -122,9 +130,9 @@ Result<FoundKey> make_persistent(Device& device, const NewKey& key, BootTime dea
   const LoadedObject loaded = HOLDFAST_TRY(load_key(tpm, device.root().object(), key.wrapped, deadline));
   const auto kept = device.evict(loaded, handle, deadline);
   device.discard(loaded);
-  if (!kept) return remove_persistent(device, loaded, kept.error(), deadline);
+  if (!kept) return remove_persistent(device, loaded, kept.error());
   auto made = device.read_persistent(handle, deadline);
-  if (!made) return remove_persistent(device, loaded, made.error(), deadline);
+  if (!made) return remove_persistent(device, loaded, made.error());
   made->root_name = device.root().object().name;
   made->uri.srk_name = made->root_name;
   return made;
@@ -146,13 +154,12 @@ Result<FoundKey> keep_new_key(Device& device, const WrappedKey& wrapped, BootTim
   return keep(device, {wrapped, {}}, deadline);
 }
 
-Result<KeyDescription> describe_new_key(Device& device, const FoundKey& key, BootTime deadline) noexcept {
+Result<KeyDescription> describe_new_key(Device& device, const FoundKey& key) noexcept {
   auto description = device.describe(key);
   if (description) return description;
-  if (key.is_persistent()) return remove_persistent(device, key.object, description.error(), deadline);
+  if (key.is_persistent()) return remove_persistent(device, key.object, description.error());
   device.discard(key.object);
-  (void)remove_key_file(key.uri.file.view());
-  return description;
+  return take_back_key_file(key.uri.file.view(), description.error());
 }
 
 Result<MadeKey> KeyGeneration::generate(const KeySpec& spec, BootTime deadline) noexcept {
@@ -167,7 +174,7 @@ Result<MadeKey> KeyGeneration::generate(const KeySpec& spec, BootTime deadline) 
       if (HOLDFAST_TRY(device_.owner().has_auth_value(deadline))) HOLDFAST_TRY(device_.root().persist(deadline));
       const NewKey made = HOLDFAST_TRY(create(device_, deadline));
       const FoundKey key = HOLDFAST_TRY(keep(device_, made, deadline));
-      const KeyDescription description = HOLDFAST_TRY(describe_new_key(device_, key, deadline));
+      const KeyDescription description = HOLDFAST_TRY(describe_new_key(device_, key));
       return MadeKey{device_.keep(key, true), description, {}};
     };
     auto made = make();

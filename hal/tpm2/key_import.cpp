@@ -62,7 +62,7 @@ Result<MadeKey> KeyImport::import_key(const KeySpec& spec, const SecretBytes& pr
           HOLDFAST_TRY(Duplicate::make(private_key, public_key, device_.auth_value(), *point));
       const WrappedKey wrapped = HOLDFAST_TRY(send_import(device_.connection(), root, duplicate, deadline));
       const FoundKey key = HOLDFAST_TRY(keep_new_key(device_, wrapped, deadline));
-      const KeyDescription description = HOLDFAST_TRY(describe_new_key(device_, key, deadline));
+      const KeyDescription description = HOLDFAST_TRY(describe_new_key(device_, key));
       return MadeKey{device_.keep(key, true), description, {}, "wrapped for the storage root (TPM2_Import)"};
     };
     auto made = bring();

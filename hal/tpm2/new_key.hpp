@@ -12,11 +12,12 @@ namespace holdfast::hal::tpm2 {
 /// `already_exists` if the file or handle is taken.
 [[nodiscard]] Result<void> refuse_existing_key(Connection& tpm, const KeyUri& uri, BootTime deadline) noexcept;
 
-/// Writes the key file or makes the key persistent, and loads it. A failure leaves neither.
+/// Writes the key file or makes the key persistent, and loads it. A failure leaves neither, or its detail says that
+/// the key may be there still: what was made is taken back even after the deadline, within `kPatience` in the TPM.
 [[nodiscard]] Result<FoundKey> keep_new_key(Device& device, const WrappedKey& wrapped, BootTime deadline) noexcept;
 
-/// Says what the key is that was made; a failure, such as a URI that becomes too long, leaves neither.
-[[nodiscard]] Result<KeyDescription> describe_new_key(Device& device, const FoundKey& key,
-                                                      BootTime deadline) noexcept;
+/// Says what the key is that was made; a failure, such as a URI that becomes too long, leaves neither, or says so as
+/// `keep_new_key` does.
+[[nodiscard]] Result<KeyDescription> describe_new_key(Device& device, const FoundKey& key) noexcept;
 
 }  // namespace holdfast::hal::tpm2

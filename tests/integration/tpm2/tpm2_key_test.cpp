@@ -131,6 +131,76 @@ TEST_F(Tpm2Key, ThatCannotBeNamedIsNotLeftBehind) {
   EXPECT_EQ(must(open(tpm_->token_uri())->key_inventory()->list({})), 0U);
 }
 
+class Tpm2LateKey : public Tpm2Key {
+ protected:
+  void TearDown() override {
+    tcti_shim().observer = nullptr;
+    tcti_shim().failures = 0;
+    tcti_shim().begin_count();
+    Tpm2Key::TearDown();
+  }
+  [[nodiscard]] std::string shimmed(const std::string& place) const {
+    return "tpm2:" + place + "?tcti=" + HOLDFAST_TEST_TCTI_SHIM + ":plain," + tpm_->tcti();
+  }
+  /// Makes a persistent key for which there is no time any more once it is there, and answers the next two questions
+  /// for it with `code`.
+  static Result<hal::MadeKey> generate_late(hal::KeyDevice& device, std::uint32_t code) {
+    TctiShimControl& shim = tcti_shim();
+    shim.fail_with = code;
+    shim.fail_code = TPM2_CC_ReadPublic;
+    shim.failures = 0;
+    shim.begin_count();
+    shim.strike_code = TPM2_CC_EvictControl;
+    shim.fault = {.kind = TctiFault::Kind::meanwhile, .meanwhile = [](void*) { tcti_shim().failures = 2; }};
+    shim.strike_nth = 1;
+    return device.key_generator()->generate({Scheme::es256, {}, {}}, hal::system_clock().boot());
+  }
+  std::size_t keys() { return must(open(tpm_->token_uri())->key_inventory()->list({})); }
+};
+
+// The TPM is busy at the end, and once more when the key is taken back.
+TEST_F(Tpm2LateKey, IsTakenBackAfterTheDeadline) {
+  DevicePtr device = open(shimmed("handle=0x81000013"));
+  const auto made = generate_late(*device, TPM2_RC_RETRY);
+  EXPECT_EQ(made.status(), Status::deadline_exceeded);
+  EXPECT_EQ(made.error().detail.view().find("still"), std::string_view::npos) << told(made.error());
+  device.reset();
+  EXPECT_EQ(keys(), 0U);
+}
+
+TEST_F(Tpm2LateKey, ThatCannotBeTakenBackIsToldAsOneThatMayBeThere) {
+  DevicePtr device = open(shimmed("handle=0x81000013"));
+  const auto made = generate_late(*device, TPM2_RC_FAILURE);
+  EXPECT_EQ(made.status(), Status::device_fault);
+  EXPECT_NE(made.error().detail.view().find("the key may be there still"), std::string_view::npos);
+  EXPECT_NE(hint_of(made.error()).find("key list"), std::string_view::npos);
+  device.reset();
+  EXPECT_EQ(keys(), 1U);
+}
+
+TEST_F(Tpm2LateKey, WhoseFileCannotBeRemovedIsToldAsOneThatMayBeThere) {
+  // Somebody moves the folder away between the key's being saved and its being loaded.
+  static std::string folder;
+  folder = tpm_->folder().file("keys");
+  std::filesystem::create_directory(folder);
+  DevicePtr device = open(shimmed("file=" + folder + "/late.pem"));
+  TctiShimControl& shim = tcti_shim();
+  shim.begin_count();
+  shim.strike_code = TPM2_CC_Load;
+  shim.fault = {.kind = TctiFault::Kind::answer, .value = TPM2_RC_FAILURE};
+  shim.strike_nth = 1;
+  shim.observer = [](const std::uint8_t*, std::size_t) {
+    std::error_code ignored;
+    if (std::filesystem::exists(folder + "/late.pem"))
+      std::filesystem::rename(folder, folder + "-elsewhere", ignored);
+  };
+  const auto made = device->key_generator()->generate({Scheme::es256, {}, {}}, kNoDeadline);
+  EXPECT_EQ(made.status(), Status::device_fault);
+  EXPECT_NE(made.error().detail.view().find("the key's file may be there still"), std::string_view::npos)
+      << told(made.error());
+  EXPECT_TRUE(std::filesystem::exists(folder + "-elsewhere/late.pem"));
+}
+
 TEST_F(Tpm2Key, WithAnAuthValueSignsThroughASaltedSession) {
   const std::string pin = pin_file("a rather good auth value");
   for (const std::string& uri : {tpm_->file_uri("protected"), tpm_->handle_uri("0x81000011")}) {

@@ -175,6 +175,31 @@ TEST_F(KeyFileStore, ARemovalThatFailsIsTold) {
   }
 }
 
+TEST_F(KeyFileStore, WhatCannotBeTakenBackIsToldAsThatMayBeThere) {
+  const Error cause = failure(Status::device_fault, Layer::tpm2, "making a key").about("cause");
+  ASSERT_TRUE(save());
+  for (const Call call : {Call::open, Call::unlinkat}) {
+    g_fault = {.call = call, .left = 0, .code = EROFS};
+    const Error told = take_back_key_file(path_, cause);
+    EXPECT_EQ(told.status, Status::device_fault);
+    EXPECT_EQ(told.detail.view(), "cause; the key's file may be there still");
+    EXPECT_NE(hint_of(told).find("remove"), std::string_view::npos);
+    EXPECT_EQ(files(), 1U);
+  }
+  EXPECT_EQ(take_back_key_file(path_, cause).detail.view(), "cause");
+  EXPECT_EQ(files(), 0U);
+}
+
+// The second removal: the first is that of the temporary file, or of its name that is not there any more.
+TEST_F(KeyFileStore, AFileThatTheReaderRefusesAndThatStaysIsTold) {
+  ASSERT_EQ(chmod(folder_.path().c_str(), 0777), 0);
+  g_fault = {.call = Call::unlinkat, .left = 1, .code = EROFS};
+  const auto saved = save();
+  EXPECT_EQ(saved.status(), Status::file_untrusted);
+  EXPECT_NE(saved.error().detail.view().find("may be there still"), std::string_view::npos);
+  EXPECT_EQ(files(), 1U);
+}
+
 TEST_F(KeyFileStore, WithoutARandomNameNothingIsWritten) {
   g_fault = {.call = Call::getrandom, .left = 0, .code = ENOSYS};
   EXPECT_FALSE(save());
