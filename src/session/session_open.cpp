@@ -101,9 +101,11 @@ class IdentityFile final : public SessionFoundation {
  private:
   [[nodiscard]] Result<void> check_identity() const {
     if (is_weaker(identity_->profile, options_.minimum_profile)) {
+      // Of imported and shared neither is the stricter one.
+      const bool takes_one = options_.minimum_profile == KeyProfile::strict;
       const std::string detail = "the identity file's profile is " + std::string(profile_name(identity_->profile)) +
                                  ", this program takes " + std::string(profile_name(options_.minimum_profile)) +
-                                 " or stricter";
+                                 (takes_one ? " only" : " or strict");
       return failure(Status::key_refused, Layer::identity, kOpening)
           .about(detail)
           .with_hint("provision a key made on the device, or set the file's profile as the minimum in the program");

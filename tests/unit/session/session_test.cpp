@@ -48,14 +48,16 @@ TEST_F(SessionOpen, AWeakerProfileThanTheProgramTakesIsRefused) {
   const Error error = open();
   EXPECT_EQ(error.status, Status::key_refused);
   EXPECT_EQ(error.layer, Layer::identity);
-  EXPECT_EQ(error.detail.view(), "the identity file's profile is imported, this program takes strict or stricter");
+  EXPECT_EQ(error.detail.view(), "the identity file's profile is imported, this program takes strict only");
 }
 
 TEST_F(SessionOpen, AProfileThatIsWeakInAnotherWayIsRefused) {
   identity_.profile = KeyProfile::imported;
   SessionOptions options;
   options.minimum_profile = KeyProfile::shared;
-  EXPECT_EQ(open(options).status, Status::key_refused) << "shared keys never were outside their TPM";
+  const Error error = open(options);
+  EXPECT_EQ(error.status, Status::key_refused) << "shared keys never were outside their TPM";
+  EXPECT_EQ(error.detail.view(), "the identity file's profile is imported, this program takes shared or strict");
 }
 
 TEST_F(SessionOpen, AStricterProfileThanTheProgramTakesPassesThatGate) {
