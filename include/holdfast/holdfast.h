@@ -426,7 +426,7 @@ HOLDFAST_API void holdfast_session_close(holdfast_session* session);
 /** Writes HOLDFAST_SESSION_... */
 HOLDFAST_API holdfast_status holdfast_session_state(holdfast_session* session, uint32_t* out_state,
                                                     holdfast_error* out_error);
-/** Why the session is not ready; HOLDFAST_OK if it is. */
+/** Why the session is not ready; HOLDFAST_OK if it is. In a forked child HOLDFAST_FORKED, whatever the state says. */
 HOLDFAST_API holdfast_status holdfast_session_state_error(holdfast_session* session, holdfast_error* out_error);
 /** Tries again what the open did not reach; a refused PIN is not tried again. */
 HOLDFAST_API holdfast_status holdfast_session_reopen(holdfast_session* session, holdfast_error* out_error);

@@ -146,7 +146,7 @@ class AgentSession {
   ~AgentSession();
 
   [[nodiscard]] SessionState state() const noexcept;
-  /// Why the session is not `ready`; status `ok` if it is.
+  /// Why the session is not `ready`; status `ok` if it is. In a forked child `forked`, whatever `state` says.
   [[nodiscard]] Error state_error() const noexcept;
 
   /// Tries again what `open` did not reach; does nothing when `ready`. Allocates; blocks on the disk and the token;

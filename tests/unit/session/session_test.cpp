@@ -282,6 +282,7 @@ TEST_F(AssembledSession, AForkedChildIsToldAtOnceThoughAnotherThreadRegisters) {
                                    session->headers_for("https://api.example/", out_).status() == Status::forked &&
                                    session->rejected({1}, 401).status() == Status::forked &&
                                    session->reopen().status() == Status::forked &&
+                                   session->state() == SessionState::ready &&
                                    session->state_error().status == Status::forked;
               return is_told && session->identity() != nullptr && session->companions().size() == 1;
             }),
