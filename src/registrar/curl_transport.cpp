@@ -314,7 +314,8 @@ Result<HttpResponse> CurlTransport::exchange(Method method, const HttpRequest& r
     return failure(Status::authority_answer_invalid, Layer::http, kAsking).about("its headers exceed 64 KiB");
   }
   if (exchange.has_odd_status_line) {
-    return failure(Status::authority_answer_invalid, Layer::http, kAsking).about("its status line is none");
+    return failure(Status::authority_answer_invalid, Layer::http, kAsking)
+        .about("its status line has no status of three digits");
   }
   if (outcome != CURLE_OK && !exchange.response.is_cut) {
     Error error = curl_error(outcome, kAsking, message_of(message));

@@ -322,7 +322,9 @@ TEST_F(CurlTransportTest, AStatusHasThreeDigits) {
   for (const char* odd :
        {"HTTP/1.1 2000 OK\r\n", "HTTP/1.1 20\r\n", "HTTP/1.1 OK\r\n", "HTTP/1.1\r\n", "HTTP/1.1 "}) {
     line = odd;
-    EXPECT_EQ(post().status(), Status::authority_answer_invalid) << line;
+    const auto refused = post();
+    EXPECT_EQ(refused.status(), Status::authority_answer_invalid) << line;
+    EXPECT_EQ(refused.error().detail.view(), "its status line has no status of three digits") << line;
     EXPECT_FALSE(is_taken) << line;
   }
   for (const char* good : {"HTTP/2 200 \r\n", "HTTP/1.1 200\r\n", "HTTP/1.0 500 Internal Server Error\r\n"}) {
