@@ -43,7 +43,8 @@ struct FoundKey {
                                                 const std::optional<PublicKey>& expected) noexcept;
 
 /// Reads the private key `object` and looks for its public half: of several, the one that is `expected`. Those on
-/// another curve are passed over; they are an error where they are all there is.
+/// another curve are passed over; where they are all there is, that is an error, unless `expected` says what the key
+/// is.
 [[nodiscard]] Result<FoundKey> read_key(const Session& session, CK_OBJECT_HANDLE object,
                                         const std::optional<PublicKey>& expected) noexcept;
 

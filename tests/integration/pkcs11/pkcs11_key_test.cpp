@@ -218,6 +218,19 @@ TEST_F(Pkcs11Stray, that_is_all_there_is_is_an_error_for_its_key_alone) {
   EXPECT_FALSE(listed[0].public_key.has_value());
 }
 
+TEST_F(Pkcs11Stray, that_is_all_there_is_is_in_nobodys_way_who_knows_the_key) {
+  make_raw(Scheme::es256, "agent", kId);
+  const PublicKey expected = *describe(direct()).public_key;
+  RawSession(SoftHsm::kLabel).remove_public("agent");
+  add_p384();
+  const auto device = open_for_test(direct(), DeviceAccess::sign);
+  const auto key = device->find_key({expected}, kNoDeadline);
+  ASSERT_OK(key);
+  EXPECT_FALSE(device->describe(*key)->public_key.has_value());
+  const std::array<std::byte, 32> digest{};
+  EXPECT_OK(device->sign(*key, Scheme::es256, digest, kNoDeadline));
+}
+
 struct Form {
   const char* name;
   const char* lie;
