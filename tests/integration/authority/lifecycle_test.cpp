@@ -230,7 +230,8 @@ TEST_F(StartRefusalTest, DatabaseThatCannotBe) {
   expect_end({"--database", folder.write("open", "", 0644)}, 3, "may be used by others");
   expect_end({"--token-file", folder.file("none/token")}, 1, folder.file("none/token"));
   expect_end({"--ready-file", folder.file("none/ready")}, 1, folder.file("none/ready"));
-  expect_end({"--ready-file", "/dev/stdout"}, 1, "/dev/stdout is the system's own");
+  ASSERT_EQ(mkfifo(folder.file("pipe").c_str(), 0600), 0);
+  expect_end({"--ready-file", folder.file("pipe")}, 1, folder.file("pipe") + " is no regular file");
 }
 
 TEST_F(StartRefusalTest, AddressesOfOthers) {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/authority/state_file.hpp"
 
+#include "hal/trusted_file.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 #include <gtest/gtest.h>
 
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -39,13 +41,24 @@ TEST(StateFileTest, LeavesNothingBehindWhenItFails) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
-TEST(StateFileTest, NothingIsPutInThePlaceOfADevice) {
+TEST(StateFileTest, NothingIsPutInThePlaceOfAPipeOrADevice) {
+  const holdfast::test::TemporaryFolder folder;
+  const std::string pipe = folder.file("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(write_state_file(pipe, "x", kReadableByAll).status(), Status::file_invalid);
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+  // /dev/null once more, where root may make it.
+  const std::string device = folder.file("null");
+  if (mknod(device.c_str(), S_IFCHR | 0666, makedev(1, 3)) != 0) return;
+  EXPECT_EQ(write_state_file(device, "x", kReadableByAll).status(), Status::file_invalid);
+  EXPECT_TRUE(std::filesystem::is_character_file(device));
+}
+
+// Asked and not tried: were it allowed, root would be left without its devices.
+TEST(StateFileTest, WhatIsInDevIsNobodysToReplace) {
   for (const char* path : {"/dev/null", "/dev/stdout"}) {
-    const auto written = write_state_file(path, "x", kReadableByAll);
-    EXPECT_EQ(written.status(), Status::file_invalid) << path;
+    EXPECT_EQ(hal::check_replaceable(path, "writing a file").status(), Status::file_invalid) << path;
   }
-  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
-  EXPECT_TRUE(std::filesystem::is_symlink("/dev/stdout"));
 }
 
 TEST(StateFileTest, SaysWhichFolderIsMissingOrForbidden) {
