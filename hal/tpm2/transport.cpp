@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -89,20 +90,27 @@ Result<Choice> choose(std::string_view tcti) noexcept {
   return choice;
 }
 
+bool keep(const char* library) noexcept {
+  void* there = dlopen(library, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+  if (there == nullptr) return false;
+  dlclose(there);
+  return true;
+}
+
 // A TCTI that connected stays loaded: a host that has locked itself down connects anew after a failure, and can read
 // or map no library then. The loader keeps its handle to itself, so the library is sought among those that are there,
 // by the names under which tss2-tctildr looks for it.
-void keep_loaded(std::string_view name) noexcept {
+void keep_loaded(const char* name) noexcept {
+  if (*name == '/') {
+    (void)keep(name);
+    return;
+  }
   for (const std::string_view suffix : {".so.0", ".so"}) {
-    FixedText<kMaxText> library{name.starts_with('/') ? "" : "libtss2-tcti-"};
+    FixedText<64> library{"libtss2-tcti-"};
     library.append(name);
-    if (!name.starts_with('/')) library.append(suffix);
-    char terminated[kMaxText + 1]{};
-    library.view().copy(terminated, kMaxText);
-    if (void* there = dlopen(terminated, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE); there != nullptr) {
-      dlclose(there);
-      return;
-    }
+    library.append(suffix);
+    library.append('\0');
+    if (keep(library.view().data())) return;
   }
 }
 
@@ -110,7 +118,7 @@ void keep_loaded(std::string_view name) noexcept {
 
 Result<Transport> Transport::open(std::string_view tcti) noexcept {
   const Choice choice = HOLDFAST_TRY(choose(tcti));
-  char name[kMaxText]{};
+  char name[PATH_MAX]{};
   char configuration[kMaxText]{};
   if (choice.name.size() >= sizeof name || choice.configuration.size() >= sizeof configuration) {
     return refuse(Status::invalid_uri, "tcti", "is too long");

@@ -66,6 +66,19 @@ TEST_F(Tpm2Transport, ATctiBehindALinkIsLoadedByItsOwnName) {
   dlclose(loaded);
 }
 
+// As long as the path of any other file that is trusted.
+TEST_F(Tpm2Transport, ATctiWhoseOwnNameIsLongIsLoadedAndStays) {
+  const std::string folder =
+      tpm_->folder().file(std::string(200, 'a') + "/" + std::string(200, 'b') + "/" + std::string(200, 'c'));
+  const std::string library = folder + "/tcti.so";
+  const std::string link = tpm_->folder().file("link.so");
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy_file(HOLDFAST_TEST_TCTI_SHIM, library);
+  std::filesystem::create_symlink(library, link);
+  open("tpm2:?tcti=" + link + ":plain," + tpm_->tcti(), DeviceAccess::browse).reset();
+  EXPECT_NE(dlopen(library.c_str(), RTLD_NOW | RTLD_NOLOAD), nullptr);
+}
+
 TEST_F(Tpm2Transport, OneCommandASignatureAndTwoWithAnAuthValue) {
   {
     const DevicePtr device = device_with_key("plain");
