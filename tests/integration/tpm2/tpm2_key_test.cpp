@@ -191,8 +191,8 @@ TEST_F(Tpm2LateKey, WhoseFileCannotBeRemovedIsToldAsOneThatMayBeThere) {
   shim.strike_nth = 1;
   shim.observer = [](const std::uint8_t*, std::size_t) {
     std::error_code ignored;
-    if (std::filesystem::exists(folder + "/late.pem"))
-      std::filesystem::rename(folder, folder + "-elsewhere", ignored);
+    if (!std::filesystem::exists(folder + "/late.pem")) return;
+    std::filesystem::rename(folder, folder + "-elsewhere", ignored);
   };
   const auto made = device->key_generator()->generate({Scheme::es256, {}, {}}, kNoDeadline);
   EXPECT_EQ(made.status(), Status::device_fault);
