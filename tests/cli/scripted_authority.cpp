@@ -34,6 +34,7 @@ std::unique_ptr<ScriptedServer> make_scripted_authority() {
                {{.body = R"({"agent_runtime_id":"agent-1"})", .delivery = ScriptedAnswer::Delivery::truncated},
                 {.status = 401, .body = "no"}});
   server->play("/elsewhere", {{.status = 307, .headers = {{"Location", "https://other.example/"}}}});
+  server->play("/moved", {{.status = 307, .headers = {{"Location", "/more/"}}}});
   server->play("/ahead", {{.status = 401, .body = "time_outside_window", .headers = {{"Date", date_in(600)}}}});
   server->play("/behind", {{.status = 401, .body = "time_outside_window", .headers = {{"Date", date_in(-600)}}}});
   server->play("/unknown-agent", {{.status = 401, .body = R"({"error":{"code":"agent_unknown"}})"}});

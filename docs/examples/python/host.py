@@ -14,6 +14,7 @@ import urllib.request
 from ctypes import byref, c_char, c_char_p, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 
 AUTHORIZATION_CAPACITY = 590  # HOLDFAST_AUTHORIZATION_CAPACITY
+TIMEOUT_S = 30
 
 
 class Sized(ctypes.Structure):
@@ -85,12 +86,29 @@ class Session:
             raise HoldfastError(status, error, self._library.holdfast_status_exit_code(status))
 
 
-def get(url, headers, tls):
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    """urllib would send all headers on to whatever origin an answer names, this agent's among them."""
+
+    def redirect_request(self, *_):
+        return None  # the 3xx is an HTTPError
+
+
+def get(opener, url, headers):
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), context=tls) as answer:
+        with opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S) as answer:
             return answer.status
     except urllib.error.HTTPError as refusal:
         return refusal.code
+
+
+def ask(session, opener, url):
+    headers, generation = session.headers_for(url)
+    status = get(opener, url, headers)
+    if status in (401, 403):
+        session.rejected(generation, status)
+        headers, _ = session.headers_for(url)
+        status = get(opener, url, headers)
+    return status
 
 
 def main():
@@ -99,20 +117,18 @@ def main():
         return 2
     library, identity_file, origin, ca_file, url = sys.argv[1:]
     try:
+        tls = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_file))
         session = Session(library, identity_file, [origin])
         try:
-            headers, generation = session.headers_for(url)
-            status = get(url, headers, ssl.create_default_context(cafile=ca_file))
-            if status in (401, 403):
-                session.rejected(generation, status)
-                headers, generation = session.headers_for(url)
-                status = get(url, headers, ssl.create_default_context(cafile=ca_file))
-            print(status)
+            print(ask(session, urllib.request.build_opener(NoRedirects, tls), url))
         finally:
             session.close()
     except HoldfastError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         return error.exit_code  # a supervisor goes by it: docs/operating.md
+    except OSError as error:  # no answer, no library, no CA file
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
