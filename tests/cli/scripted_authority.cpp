@@ -35,6 +35,7 @@ std::unique_ptr<ScriptedServer> make_scripted_authority() {
                 {.status = 401, .body = "no"}});
   server->play("/elsewhere", {{.status = 307, .headers = {{"Location", "https://other.example/"}}}});
   server->play("/moved", {{.status = 307, .headers = {{"Location", "/more/"}}}});
+  server->play("/one-task", {{.body = kTask}, {.status = 401, .body = R"({"error":{"code":"agent_unknown"}})"}});
   server->play("/ahead", {{.status = 401, .body = "time_outside_window", .headers = {{"Date", date_in(600)}}}});
   server->play("/behind", {{.status = 401, .body = "time_outside_window", .headers = {{"Date", date_in(-600)}}}});
   server->play("/unknown-agent", {{.status = 401, .body = R"({"error":{"code":"agent_unknown"}})"}});

@@ -73,7 +73,13 @@ class Session:
         return fields, headers.generation
 
     def rejected(self, generation, http_status):
-        self._call("holdfast_session_rejected", self._handle, c_uint64(generation), c_int32(http_status))
+        """Reports a refused request. True: send once more, with new headers. False: that answer is the one to hand on,
+        as when there was a new task a moment ago."""
+        try:
+            self._call("holdfast_session_rejected", self._handle, c_uint64(generation), c_int32(http_status))
+        except HoldfastError:
+            return False
+        return True
 
     def close(self):
         self._library.holdfast_session_close(self._handle)
@@ -104,8 +110,7 @@ def get(opener, url, headers):
 def ask(session, opener, url):
     headers, generation = session.headers_for(url)
     status = get(opener, url, headers)
-    if status in (401, 403):
-        session.rejected(generation, status)
+    if status in (401, 403) and session.rejected(generation, status):
         headers, _ = session.headers_for(url)
         status = get(opener, url, headers)
     return status
