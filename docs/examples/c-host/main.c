@@ -42,7 +42,7 @@ static void make_websocket_key(char out[25]) {
   memcpy(out + 22, "==", 3);
 }
 
-/* The status of the answer; 0 if there was none. */
+/* The status of the answer; 0 if there was none, which is told. */
 static long get(CURL* curl, const char* url, const holdfast_headers* headers, int is_dial) {
   struct curl_slist* lines = NULL;
   long status = 0;
@@ -59,7 +59,12 @@ static long get(CURL* curl, const char* url, const holdfast_headers* headers, in
   }
   curl_easy_setopt(curl, CURLOPT_URL, url);
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, lines);
-  if (curl_easy_perform(curl) == CURLE_OK) curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  const CURLcode code = curl_easy_perform(curl);
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  if (code != CURLE_OK) {
+    fprintf(stderr, "error: %s: %s\n", url, curl_easy_strerror(code));
+    status = 0;
+  }
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);
   curl_slist_free_all(lines);
   return status;
@@ -123,6 +128,42 @@ static int tell(const holdfast_error* error) {
   return holdfast_status_exit_code(error->status);
 }
 
+/* A request for each URL, up to the null at the end. Returns the exit code: 0, or the highest of what failed. */
+static int send_requests(holdfast_session* session, CURL* curl, char** urls, const struct wishes* wishes) {
+  int exit_code = 0;
+  for (; *urls != NULL; ++urls) {
+    holdfast_error error = HOLDFAST_ERROR_INIT;
+    long http_status = 0;
+    int failure = 0;
+    if (send_request(session, curl, *urls, wishes->is_dial, &http_status, &error) != HOLDFAST_OK) {
+      failure = tell(&error);
+    } else if (http_status == 0) {
+      failure = 1;
+    } else {
+      printf("%ld\n", http_status);
+    }
+    if (failure > exit_code) exit_code = failure;
+    /* A host that cannot count in public goes on with its work. */
+    const int unwritten = wishes->metrics_file != NULL ? write_metrics_file(wishes->metrics_file, session) : 0;
+    if (unwritten != 0) fprintf(stderr, "error: %s: %s\n", wishes->metrics_file, strerror(unwritten));
+  }
+  return exit_code;
+}
+
+static int work(holdfast_session* session, const char* ca_file, char** urls, const struct wishes* wishes) {
+  CURL* curl = curl_easy_init();
+  if (curl == NULL) {
+    fprintf(stderr, "error: libcurl cannot be used\n");
+    return 1;
+  }
+  curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT, 30L);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore_body);
+  const int exit_code = send_requests(session, curl, urls, wishes);
+  curl_easy_cleanup(curl);
+  return exit_code;
+}
+
 int main(int argc, char** argv) {
   struct wishes wishes = {0, 0, NULL};
   const int first_url = read_options(argc, argv, 4, &wishes);
@@ -140,25 +181,7 @@ int main(int argc, char** argv) {
   holdfast_session* session = NULL;
   if (holdfast_session_open(&options, &session, &error) != HOLDFAST_OK) return tell(&error);
 
-  int exit_code = 1;
-  CURL* curl = curl_easy_init();
-  if (curl != NULL) {
-    exit_code = 0;
-    curl_easy_setopt(curl, CURLOPT_CAINFO, argv[3]);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore_body);
-    for (int i = first_url; i < argc; ++i) {
-      long http_status = 0;
-      if (send_request(session, curl, argv[i], wishes.is_dial, &http_status, &error) != HOLDFAST_OK) {
-        exit_code = tell(&error);
-      } else {
-        printf("%ld\n", http_status);
-      }
-      /* A host that cannot count in public goes on with its work. */
-      const int failed = wishes.metrics_file != NULL ? write_metrics_file(wishes.metrics_file, session) : 0;
-      if (failed != 0) fprintf(stderr, "error: %s: %s\n", wishes.metrics_file, strerror(failed));
-    }
-    curl_easy_cleanup(curl);
-  }
+  const int exit_code = work(session, argv[3], argv + first_url, &wishes);
   holdfast_session_close(session);
   return exit_code;
 }

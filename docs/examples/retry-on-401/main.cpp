@@ -7,6 +7,7 @@
 // what happens to key and task.
 #include <curl/curl.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <holdfast/session.hpp>
@@ -19,7 +20,7 @@ namespace {
 
 std::size_t ignore_body(char*, std::size_t size, std::size_t count, void*) { return size * count; }
 
-// The status of the answer; 0 if there was none.
+// The status of the answer; 0 if there was none, which is told.
 long get(CURL* curl, const std::string& url, const holdfast::HeaderSet& headers) {
   curl_slist* lines = nullptr;
   for (const holdfast::HeaderField& field : headers) {
@@ -28,7 +29,12 @@ long get(CURL* curl, const std::string& url, const holdfast::HeaderSet& headers)
   long status = 0;
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, lines);
-  if (curl_easy_perform(curl) == CURLE_OK) curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  const CURLcode code = curl_easy_perform(curl);
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  if (code != CURLE_OK) {
+    std::fprintf(stderr, "error: %s: %s\n", url.c_str(), curl_easy_strerror(code));
+    status = 0;
+  }
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, nullptr);
   curl_slist_free_all(lines);
   return status;
@@ -67,6 +73,21 @@ holdfast::Result<long> send(holdfast::AgentSession& session, CURL* curl, const s
   return get(curl, url, *headers);
 }
 
+// A line for each answer. Returns the exit code: 0, or the highest of what failed.
+int send_all(holdfast::AgentSession& session, CURL* curl, std::istream& urls) {
+  int exit_code = 0;
+  for (std::string url; std::getline(urls, url);) {
+    const auto status = send(session, curl, url);
+    if (!status || *status == 0) {
+      exit_code = std::max(exit_code, status ? 1 : tell(status.error()));
+      continue;
+    }
+    std::printf("%ld with task %llu\n", *status, static_cast<unsigned long long>(session.generation().value));
+    std::fflush(stdout);
+  }
+  return exit_code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -82,15 +103,12 @@ int main(int argc, char** argv) {
   if (!session) return tell(session.error());
 
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), &curl_easy_cleanup);
-  curl_easy_setopt(curl.get(), CURLOPT_CAINFO, argv[3]);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, ignore_body);
-  for (std::string url; std::getline(std::cin, url);) {
-    const auto status = send(*session, curl.get(), url);
-    if (!status) {
-      tell(status.error());
-      continue;
-    }
-    std::printf("%ld with task %llu\n", *status, static_cast<unsigned long long>(session->generation().value));
-    std::fflush(stdout);
+  if (!curl) {
+    std::fprintf(stderr, "error: libcurl cannot be used\n");
+    return 1;
   }
+  curl_easy_setopt(curl.get(), CURLOPT_CAINFO, argv[3]);
+  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 30L);
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, ignore_body);
+  return send_all(*session, curl.get(), std::cin);
 }
