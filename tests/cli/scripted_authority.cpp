@@ -45,6 +45,7 @@ std::unique_ptr<ScriptedServer> make_scripted_authority() {
   server->play("/empty-id", {{.body = R"({"task_id":""})"}});
   server->play("/foul-id", {{.body = R"({"task_id":"../task"})"}});
   server->play("/no-id", {{.body = R"({"ok":true})"}});
+  server->play("/held", {{.delivery = ScriptedAnswer::Delivery::held}});
   server->play("/more", {{.body = R"({"expires_in":3600,"task_id":"task-1","links":{"self":"x"}})"}});
   server->play("/cut", {{.body = kTask, .delivery = ScriptedAnswer::Delivery::truncated}});
   return server;

@@ -6,7 +6,7 @@
  *
  * sends one GET request for each URL; after --dial as the first request of a WebSocket (RFC 6455 section 4.1), with a
  * header that was not handed out before. Headers go to ORIGIN only. --log tells on standard error what happens to key
- * and task; --metrics-file writes the counters, after each request (docs/operating.md). */
+ * and task; --metrics-file writes the counters, after each request and at the end (docs/operating.md). */
 #include "metrics_file.h"
 
 #include <curl/curl.h>
@@ -128,6 +128,13 @@ static int tell(const holdfast_error* error) {
   return holdfast_status_exit_code(error->status);
 }
 
+/* A host that cannot count in public goes on with its work. */
+static void publish(const struct wishes* wishes, holdfast_session* session, int is_at_work) {
+  if (wishes->metrics_file == NULL) return;
+  const int failed = write_metrics_file(wishes->metrics_file, session, is_at_work);
+  if (failed != 0) fprintf(stderr, "error: %s: %s\n", wishes->metrics_file, strerror(failed));
+}
+
 /* A request for each URL, up to the null at the end. Returns the exit code: 0, or the highest of what failed. */
 static int send_requests(holdfast_session* session, CURL* curl, char** urls, const struct wishes* wishes) {
   int exit_code = 0;
@@ -143,14 +150,14 @@ static int send_requests(holdfast_session* session, CURL* curl, char** urls, con
       printf("%ld\n", http_status);
     }
     if (failure > exit_code) exit_code = failure;
-    /* A host that cannot count in public goes on with its work. */
-    const int unwritten = wishes->metrics_file != NULL ? write_metrics_file(wishes->metrics_file, session) : 0;
-    if (unwritten != 0) fprintf(stderr, "error: %s: %s\n", wishes->metrics_file, strerror(unwritten));
+    publish(wishes, session, 1);
   }
   return exit_code;
 }
 
 static int work(holdfast_session* session, const char* ca_file, char** urls, const struct wishes* wishes) {
+  holdfast_error error = HOLDFAST_ERROR_INIT;
+  if (holdfast_session_state_error(session, &error) != HOLDFAST_OK) return tell(&error);
   CURL* curl = curl_easy_init();
   if (curl == NULL) {
     fprintf(stderr, "error: libcurl cannot be used\n");
@@ -173,6 +180,7 @@ int main(int argc, char** argv) {
   }
   const char* const origins[] = {argv[2]};
   holdfast_session_options options = HOLDFAST_SESSION_OPTIONS_INIT;
+  options.flags = HOLDFAST_SESSION_ALLOWS_UNREADY; /* or nobody would read of it in the metrics */
   options.identity_file = argv[1];
   options.origins = origins;
   options.origins_count = 1;
@@ -182,6 +190,7 @@ int main(int argc, char** argv) {
   if (holdfast_session_open(&options, &session, &error) != HOLDFAST_OK) return tell(&error);
 
   const int exit_code = work(session, argv[3], argv + first_url, &wishes);
+  publish(&wishes, session, 0);
   holdfast_session_close(session);
   return exit_code;
 }

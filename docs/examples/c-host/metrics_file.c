@@ -42,7 +42,7 @@ static void append_metric(struct text* to, const char* name, const char* type, c
   append(to, "\"} %" PRIu64 "\n", value);
 }
 
-static void describe(struct text* to, holdfast_session* session) {
+static void describe(struct text* to, holdfast_session* session, int is_at_work) {
   holdfast_key_info key = HOLDFAST_KEY_INFO_INIT;
   holdfast_counters counters = HOLDFAST_COUNTERS_INIT;
   uint32_t state = 0;
@@ -67,8 +67,8 @@ static void describe(struct text* to, holdfast_session* session) {
        counters.abandoned_calls},
   };
   append_metric(to, "holdfast_build_info", "gauge", "The library in use.", "version", holdfast_version(), 1);
-  append_metric(to, "holdfast_session_ready", "gauge", "1 if the agent's key is open, else 0.", "runtime_id",
-                key.runtime_id, state == HOLDFAST_SESSION_READY);
+  append_metric(to, "holdfast_session_ready", "gauge", "1 if the host is at work and the agent's key open, else 0.",
+                "runtime_id", key.runtime_id, is_at_work && state == HOLDFAST_SESSION_READY);
   for (size_t i = 0; i < sizeof counted / sizeof counted[0]; ++i) {
     append_metric(to, counted[i].name, "counter", counted[i].help, "runtime_id", key.runtime_id, counted[i].value);
   }
@@ -85,9 +85,9 @@ static int write_all(int file, const char* bytes, size_t size) {
   return 0;
 }
 
-int write_metrics_file(const char* path, holdfast_session* session) {
+int write_metrics_file(const char* path, holdfast_session* session, int is_at_work) {
   struct text text = {{0}, 0};
-  describe(&text, session);
+  describe(&text, session, is_at_work);
   char temporary[4096];
   const int length = snprintf(temporary, sizeof temporary, "%s.%ld.new", path, (long)getpid());
   if (length < 0 || (size_t)length >= sizeof temporary) return ENAMETOOLONG;
