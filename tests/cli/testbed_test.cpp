@@ -320,6 +320,24 @@ TEST_F(TestbedTest, TheCiOfAProjectThatNeedsAnAgentPasses) {
   }
 }
 
+TEST_F(TestbedTest, TheTestsOfAProjectThatNeedsAnAgentFailWhereTheyLearnNothing) {
+  const std::string stand_ins = mark("bin");
+  std::filesystem::create_directory(stand_ins);
+  // An identity that cannot be shown; a service that answers its own client alone.
+  const std::vector<std::pair<std::string, std::string>> failing{
+      {"holdfast", "[ \"$1\" = agent ] || exec " HOLDFAST_BINARIES "/holdfast \"$@\"; exit 1"},
+      {"curl", "case \"$*\" in *dump-header*) exec /usr/bin/curl \"$@\" ;; esac; exit 7"}};
+  for (const auto& [program, script] : failing) {
+    const std::string path = stand_ins + "/" + program;
+    std::ofstream(path) << "#!/bin/sh\n" << script << "\n";
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    EXPECT_EQ(run_shell("PATH=$MARKS/bin:$PATH " HOLDFAST_TESTBED_PROJECT "/check"), (End{1, 0}))
+        << program << said();
+    std::filesystem::remove(path);
+    expect_nothing_left();
+  }
+}
+
 TEST_F(TestbedTest, OneInAnotherIsAnother) {
   EXPECT_EQ(run_shell("first=$HOLDFAST_IDENTITY_FILE; export first; holdfast testbed -- sh -c '"
                       "[ \"$HOLDFAST_IDENTITY_FILE\" != \"$first\" ] && [ -e \"$first\" ]' && [ -e \"$first\" ]"),
