@@ -8,6 +8,16 @@ RENAMED = {"Expat": "MIT", "ZLIB": "Zlib", "CC0": "CC0-1.0", "MPL-2": "MPL-2.0",
 SAME = {"MIT", "ISC", "X11", "curl", "Zlib", "OLDAP-2.8", "BSL-1.0", "CC0-1.0", "MPL-2.0", "Unlicense"}
 
 
+# Of these a program may have code from headers without a notice: GCC's runtime exception says so, and section 3 of the LGPL
+# of inline functions as short as those of the C library and GMP.
+WITHOUT_NOTICE = re.compile(r"libstdc\+\+-\d+-dev|libgcc-\d+-dev|libc6-dev|linux-libc-dev|libgmp-dev")
+
+
+def asks_for_notice(package):
+    """Whether who hands out a binary with code of this package has to say whose it is, and under which licence."""
+    return not WITHOUT_NOTICE.fullmatch(package)
+
+
 def paragraphs(text):
     """The fields of each paragraph of a machine-readable copyright file; continued lines keep their breaks."""
     for block in re.split(r"\n[ \t]*\n", text):
@@ -70,3 +80,19 @@ def licence_of(copyright_file, texts):
     if len(whole) != 1:
         return "NOASSERTION", f"{where} names no licence of the whole{besides}"
     return expression(whole[0], full_texts, texts), f"from {where}{besides}"
+
+
+def notice_of(copyright_file):
+    """(copyright, licence's name, its text) of a package, as its copyright file has them. Of its parts those count that are
+    under the licence of the whole; what Debian added is in no header."""
+    found = [fields for fields in paragraphs(copyright_file.read_text(errors="replace")) if "License" in fields]
+    whole = {fields["License"].split("\n")[0] for fields in found if fields.get("Files") == "*"}
+    if len(whole) != 1:
+        raise SystemExit(f"{copyright_file} does not say under which licence the whole is")
+    name = whole.pop()
+    parts = [fields for fields in found if fields.get("Files", "debian/*") != "debian/*" and fields["License"].split("\n")[0] == name]
+    holders = [line for fields in parts for line in fields["Copyright"].split("\n") if line]
+    texts = [text for title, _, text in (fields["License"].partition("\n") for fields in found) if title == name and text]
+    if not holders or not texts:
+        raise SystemExit(f"{copyright_file} does not say whose it is, or lacks the text of its licence")
+    return list(dict.fromkeys(holders)), name, texts[0]

@@ -25,7 +25,7 @@ set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS OFF)
 
 set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
-set(CPACK_RPM_PACKAGE_LICENSE Apache-2.0)
+# CPACK_RPM_PACKAGE_LICENSE is in release.cmake: it is of each package.
 set(CPACK_RPM_PACKAGE_RELEASE 1)
 set(CPACK_RPM_COMPRESSION_TYPE xz)
 set(CPACK_RPM_PACKAGE_AUTOREQPROV " yes")
@@ -42,11 +42,12 @@ made inside an HSM, a smart card or a TPM and never leaves it.")
 # holdfast_add_package(COMPONENT tools NAME holdfast …): what is installed as this component is a package.
 #   BINARY          the file in it that is linked: it says what the package depends on, and has a package of debug symbols
 #   SUMMARY, TEXT   what a package manager shows; lines of less than 80 characters
+#   LICENCE         of the package with what is compiled in, as its bill of materials concludes; Apache-2.0 if nothing is
 #   SECTION, CONTROL   Debian's, and further files of the control archive
 #   DEBIAN, RPM     RELATION=VALUE, beside what is read out of the binary; @VERSION@ is the set's own. (This cpack writes no
 #                   weak relations into RPMs.)
 macro(holdfast_add_package)
-  cmake_parse_arguments(arg "" "COMPONENT;NAME;RPM_NAME;SECTION;SUMMARY;TEXT;BINARY" "DEBIAN;RPM;CONTROL" ${ARGN})
+  cmake_parse_arguments(arg "" "COMPONENT;NAME;RPM_NAME;SECTION;SUMMARY;TEXT;BINARY;LICENCE" "DEBIAN;RPM;CONTROL" ${ARGN})
   string(TOUPPER ${arg_COMPONENT} id)
   list(APPEND CPACK_COMPONENTS_ALL ${arg_COMPONENT})
   set(CPACK_DEBIAN_${id}_PACKAGE_NAME ${arg_NAME})
@@ -54,6 +55,7 @@ macro(holdfast_add_package)
   set(CPACK_DEBIAN_${id}_PACKAGE_CONTROL_EXTRA "${arg_CONTROL}")
   set(CPACK_DEBIAN_${id}_DESCRIPTION "${arg_SUMMARY}\n${holdfast_what}\n\n${arg_TEXT}")
   set(CPACK_RPM_${id}_PACKAGE_NAME ${arg_RPM_NAME})
+  set(CPACK_HOLDFAST_${id}_LICENCE "${arg_LICENCE}")
   set(CPACK_RPM_${id}_PACKAGE_SUMMARY "${arg_SUMMARY}")
   set(CPACK_RPM_${id}_PACKAGE_DESCRIPTION "${holdfast_what}\n\n${arg_TEXT}")
   foreach(kind IN ITEMS DEBIAN RPM)
@@ -73,6 +75,7 @@ macro(holdfast_add_package)
     set(CPACK_DEBIAN_${id}_SYMBOLS_PACKAGE_SECTION debug)
     set(CPACK_DEBIAN_${id}_SYMBOLS_PACKAGE_DEPENDS "${name} (= @VERSION@)")
     set(CPACK_DEBIAN_${id}_SYMBOLS_DESCRIPTION "debug symbols for ${name}")
+    set(CPACK_HOLDFAST_${id}_SYMBOLS_LICENCE "${arg_LICENCE}")
     set(CPACK_RPM_${id}_SYMBOLS_PACKAGE_NAME ${rpm_name}-debuginfo)
     set(CPACK_RPM_${id}_SYMBOLS_PACKAGE_SUMMARY "debug symbols for ${rpm_name}")
     set(CPACK_RPM_${id}_SYMBOLS_PACKAGE_DESCRIPTION "Debug symbols for ${rpm_name}.")
@@ -91,6 +94,7 @@ endforeach()
 
 holdfast_add_package(
   COMPONENT library NAME libholdfast${abi} RPM_NAME libholdfast${abi} SECTION libs
+  LICENCE "Apache-2.0 AND MIT"
   BINARY ${PROJECT_BINARY_DIR}/lib/libholdfast.so.${PROJECT_VERSION}
   CONTROL ${control}/holdfast/shlibs ${control}/holdfast/triggers
   SUMMARY "agent assertions signed by keys in an HSM or a TPM"
@@ -113,6 +117,7 @@ into the host."
 # Of what the pkg-config files require each package is named; RPMs say it by themselves.
 holdfast_add_package(
   COMPONENT development NAME libholdfast-dev RPM_NAME holdfast-devel SECTION libdevel
+  LICENCE "Apache-2.0 AND MIT"
   SUMMARY "agent assertions signed by keys in an HSM or a TPM (development files)"
   TEXT "This package has the headers, the static libraries, and what pkg-config and
 CMake find them by: the C ABI whole and its signing half, the C++20 API, and
@@ -125,6 +130,7 @@ the verifier for servers. The API reference is in its documents."
 # ---- tools ---------------------------------------------------------------------------------------------------------
 holdfast_add_package(
   COMPONENT tools NAME holdfast RPM_NAME holdfast SECTION utils
+  LICENCE "Apache-2.0 AND BSD-3-Clause AND MIT"
   BINARY ${PROJECT_BINARY_DIR}/bin/holdfast
   SUMMARY "provisions keys in HSMs and TPMs and makes agent assertions"
   TEXT "This package has the command holdfast, which makes and checks keys in tokens,
@@ -134,6 +140,7 @@ for bash, zsh and fish."
   DEBIAN "RECOMMENDS=ca-certificates, libcurl4" "SUGGESTS=holdfast-authority, opensc-pkcs11, softhsm2, swtpm")
 holdfast_add_package(
   COMPONENT authority NAME holdfast-authority RPM_NAME holdfast-authority SECTION devel
+  LICENCE "Apache-2.0 AND BSD-3-Clause AND MIT"
   BINARY ${PROJECT_BINARY_DIR}/bin/holdfast-authority
   SUMMARY "reference authority for agent assertions, for development and CI"
   TEXT "This package has holdfast-authority, which registers agents and tasks and

@@ -41,3 +41,13 @@ foreach(component IN LISTS CPACK_COMPONENTS_ALL)
     string(REPLACE "@VERSION@" "${version}-1" ${relation} "${${relation}}")
   endforeach()
 endforeach()
+
+# cpack knows one licence for all RPMs; rpm itself asks for the package's name.
+set(licence "\"Apache-2.0\"")
+foreach(component IN LISTS CPACK_COMPONENTS_ALL)
+  string(TOUPPER ${component} id)
+  if(CPACK_HOLDFAST_${id}_LICENCE)
+    set(licence "\"%{name}\" == \"${CPACK_RPM_${id}_PACKAGE_NAME}\" ? \"${CPACK_HOLDFAST_${id}_LICENCE}\" : ${licence}")
+  endif()
+endforeach()
+set(CPACK_RPM_PACKAGE_LICENSE "%[${licence}]")
