@@ -124,7 +124,7 @@ void compare(const std::string& scheme, std::vector<Program> programs, std::vect
                      }});
   }
   const Rounds measured(std::move(cases), rounds);
-  begin_table(scheme + " on SoftHSM, cold: the first header of a process, " + std::to_string(rounds) + " rounds");
+  begin_table(scheme + " on SoftHSM, cold: the first header of a process, " + measured.counted());
   constexpr const char* kUnit = "ms (this machine, this minute)";
   const std::string& ours = able.front().name();
   for (std::size_t i = 0; i < able.size(); ++i) {

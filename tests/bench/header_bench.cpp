@@ -32,6 +32,8 @@ using namespace std::chrono_literals;
 constexpr auto kTimeout = 10s;
 constexpr std::uint16_t kMostThreads = 8;
 constexpr std::array kThreads{1U, 2U, 4U, 8U};
+// Our share is measured in many short turns: neighbours that empty the caches come and go by the second.
+constexpr std::size_t kTurns = 20;
 constexpr auto kFirstOnly = VerifySignatures::after_open_and_recovery;
 
 struct SignerSetting {
@@ -109,7 +111,7 @@ void measure(const BenchToken& token, Scheme scheme, std::size_t rounds) {
                        {"shield", timed(shield)}},
                       rounds * 20);
   const std::string name = scheme == Scheme::ed25519 ? "Ed25519" : "ES256";
-  begin_table(name + " on SoftHSM, " + std::to_string(rounds) + " rounds");
+  begin_table(name + " on SoftHSM, " + single.counted());
   print("raw C_SignInit + C_Sign", single.time("raw"), "ns (this machine, this minute)");
   print("the SIGPIPE shield alone, two system calls", single.time("shield"), "ns");
   print("fresh header, verification left out, / raw call", single.ratio("fresh unverified", "raw"), "×");
@@ -130,7 +132,7 @@ void measure(const BenchToken& token, Scheme scheme, std::size_t rounds) {
     shared.push_back({"whole" + on, on_threads(threads, fresh), block});
   }
   const Rounds scaling(std::move(shared), std::max<std::size_t>(rounds / 4, 10));
-  begin_table(name + " on SoftHSM, threads against one, " + std::to_string(rounds) + " rounds");
+  begin_table(name + " on SoftHSM, threads against one, " + scaling.counted());
   for (const unsigned threads : kThreads) {
     if (threads == 1) continue;
     const std::string on = " x" + std::to_string(threads);
@@ -154,7 +156,7 @@ double clock_reading() {
 }
 
 /// Our share is a microsecond, and the token's own time varies by more: it is measured within each header.
-void measure_share(const BenchToken& token, Scheme scheme, const std::string& timed_module, std::size_t rounds) {
+void measure_share(const BenchToken& token, Scheme scheme, const std::string& timed_module, std::size_t headers) {
   setenv("HOLDFAST_TIMED_MODULE", token.module_path().c_str(), 1);
   // Of the readings that are taken for this alone three lie in our share: one of each of the module's two pairs, and
   // one of the pair around the header.
@@ -171,12 +173,10 @@ void measure_share(const BenchToken& token, Scheme scheme, const std::string& ti
   const auto below = reinterpret_cast<std::int64_t (*)()>(
       module == nullptr ? nullptr : dlsym(module, "holdfast_timed_module_nanoseconds"));
   if (below == nullptr) throw std::runtime_error("the timed module does not tell the time");
-  // In many short turns: neighbours that empty the caches come and go by the second.
-  constexpr std::size_t kTurns = 20;
   for (std::size_t turn = 0; turn < kTurns; ++turn) {
     for (Setting& setting : settings) {
       make_headers(setting.signer, Freshness::fresh, 1);
-      for (std::size_t i = 0; i < rounds / kTurns; ++i) {
+      for (std::size_t i = 0; i < headers / kTurns; ++i) {
         const std::int64_t before = below();
         const double total = time_once(1, [&](std::size_t n) { make_headers(setting.signer, Freshness::fresh, n); });
         setting.shares.push_back(total - static_cast<double>(below() - before) - readings);
@@ -222,8 +222,10 @@ int run(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);  // for the signers that are told so; the others hold it back all the same
   for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) measure(token, scheme, rounds);
 
-  begin_table("Our share: a fresh header, less the token's calls in it and without verification");
-  for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) measure_share(token, scheme, argv[4], rounds * 100);
+  const std::size_t headers = rounds * kTurns * 5;
+  begin_table("Our share: a fresh header, less the token's calls in it and without verification, " +
+              std::to_string(headers) + " of each");
+  for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) measure_share(token, scheme, argv[4], headers);
 
   begin_table("Heap calls per header, and the bytes they ask for");
   for (const Scheme scheme : {Scheme::ed25519, Scheme::es256}) count_heap_calls(token, scheme, argv[3]);

@@ -100,7 +100,7 @@ void measure(const BenchToken& token, Scheme scheme, std::size_t rounds, const c
                    rounds);
 
   const std::string name = is_ed25519 ? "Ed25519" : "ES256";
-  begin_table(name + " on SoftHSM, one header or signature a process, " + std::to_string(rounds) + " rounds");
+  begin_table(name + " on SoftHSM, one header or signature a process, " + all.counted());
   print("a minimal C program: load, log in, find, sign", all.time("minimal"), "ns (this machine, this minute)");
   print("holdfast header --task / minimal", all.ratio("holdfast", "minimal"), "×");
   print("holdfast --version, which starts and ends / minimal", all.ratio("holdfast idle", "minimal"), "×");

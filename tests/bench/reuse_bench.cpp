@@ -180,7 +180,7 @@ int run(int argc, char** argv) {
   const Case many = cases[kTasks.size() - 1];
   const Rounds single(std::move(cases), rounds * 5);
   const Rounds memory({many, {"bare, many", bare(many_copies), kBlock}}, rounds);
-  begin_table("Reused header, " + std::to_string(rounds * 5) + " rounds");
+  begin_table("Reused header, " + single.counted());
   for (const std::uint32_t count : kTasks) print(name(count), single.time(name(count)), "ns");
   print("reused header, 1 task, no max_age: the second's only, with a signature each second",
         single.time("within the second"), "ns");
@@ -215,7 +215,7 @@ int run(int argc, char** argv) {
                       4 * kLongBlock});
   }
   const Rounds scaling(std::move(shared), std::max<std::size_t>(rounds / 4, 10));
-  begin_table("Reused header, threads against one, " + std::to_string(rounds) + " rounds");
+  begin_table("Reused header, threads against one, " + scaling.counted());
   for (const unsigned threads : kThreads) {
     if (threads == 1) continue;
     const std::string text = std::to_string(threads) + " threads";

@@ -56,6 +56,8 @@ Rounds::Rounds(std::vector<Case> cases, std::size_t rounds) : cases_(std::move(c
   }
 }
 
+std::string Rounds::counted() const { return std::to_string(samples_.front().size()) + " rounds"; }
+
 const std::vector<double>& Rounds::samples(const std::string& name) const {
   for (std::size_t i = 0; i < cases_.size(); ++i) {
     if (cases_[i].name == name) return samples_[i];

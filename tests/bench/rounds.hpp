@@ -34,6 +34,8 @@ class Rounds {
  public:
   Rounds(std::vector<Case> cases, std::size_t rounds);
 
+  /// "1200 rounds", for a title: of these, whatever the whole run was asked for.
+  [[nodiscard]] std::string counted() const;
   [[nodiscard]] Estimate time(const std::string& name) const;
   [[nodiscard]] Estimate ratio(const std::string& numerator, const std::string& denominator) const;
   /// `total` less the sum of `parts`, round by round.

@@ -115,8 +115,7 @@ void measure_provisioning(const BenchToken& token, Scheme scheme, std::size_t ro
                          {"bring", std::bind_front(&Provisioning::import_key, &desk)},
                          {"raw bring", std::bind_front(&Provisioning::raw_create, &desk)}},
                         rounds);
-  begin_table(std::string(name_of(scheme)) + " on SoftHSM, a key made or brought in, " + std::to_string(rounds) +
-              " rounds");
+  begin_table(std::string(name_of(scheme)) + " on SoftHSM, a key made or brought in, " + measured.counted());
   const auto line = [&](const char* what, const char* which) {
     print(what, scaled(measured.time(which), 1 / kMicrosecond), kUnit);
   };

@@ -77,8 +77,7 @@ class Comparison {
                        entry.block});
     }
     const Rounds measured(std::move(cases), rounds);
-    begin_table(name() + " on SoftHSM, a complete header: holdfast and others, " + std::to_string(rounds) +
-                " rounds");
+    begin_table(name() + " on SoftHSM, a complete header: holdfast and others, " + measured.counted());
     for (const Entry& entry : entries_) {
       print(entry.name, scaled(measured.time(entry.name), 1e-3), "µs (this machine, this minute)");
     }
@@ -116,7 +115,7 @@ class Comparison {
       columns.push_back(std::to_string(threads) + (threads == 1 ? " thread" : " threads"));
     }
     const std::string title = name() + " on SoftHSM, headers per second by threads";
-    begin_grid(title + ", " + std::to_string(rounds) + " rounds", columns);
+    begin_grid(title + ", " + measured.counted(), columns);
     for (const Entry& entry : entries_) {
       std::vector<Estimate> cells;
       for (const unsigned threads : kThreads)

@@ -88,7 +88,7 @@ void compare(const char* title, std::vector<Entry> entries, std::size_t rounds) 
                      entry.block});
   }
   const Rounds measured(std::move(cases), rounds);
-  begin_table(std::string(title) + ", one signature over a digest, " + std::to_string(rounds) + " rounds");
+  begin_table(std::string(title) + ", one signature over a digest, " + measured.counted());
   const std::string& ours = entries.front().name;
   for (const Entry& entry : entries) {
     print(entry.name, scaled(measured.time(entry.name), 1e-3), "µs (this machine, this minute)");
