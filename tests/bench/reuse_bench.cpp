@@ -32,9 +32,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// A clock that takes about as long as a call, and ticks hardly finer, cannot time one: means of as many in a row are
+// taken.
 constexpr std::size_t kBlock = 4000;
 constexpr std::size_t kLongBlock = 200 * kBlock;  // for threads, which take a while to begin
-constexpr std::size_t kFewCalls = 20;             // as a clock costs as much as a call
+constexpr std::size_t kFewCalls = 20;             // for the spread, of which means of many show little
 constexpr std::array kTasks{1U, 100U, 10'000U};
 
 // What the process has mapped, KiB.
