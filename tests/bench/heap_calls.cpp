@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/heap_calls.hpp"
 
+#include <bit>
+#include <cerrno>
 #include <cstddef>
 
 extern "C" {
@@ -8,6 +10,8 @@ void* __libc_malloc(std::size_t size);                        // NOLINT: glibc's
 void* __libc_calloc(std::size_t count, std::size_t size);     // NOLINT
 void* __libc_realloc(void* block, std::size_t size);          // NOLINT
 void* __libc_memalign(std::size_t alignment, std::size_t n);  // NOLINT
+void* __libc_valloc(std::size_t size);                        // NOLINT
+void* __libc_pvalloc(std::size_t size);                       // NOLINT
 }
 
 namespace holdfast::bench {
@@ -48,6 +52,29 @@ __attribute__((visibility("default"))) void* realloc(void* block, std::size_t si
 __attribute__((visibility("default"))) void* aligned_alloc(std::size_t alignment, std::size_t size) {
   holdfast::bench::count(size);
   return __libc_memalign(alignment, size);
+}
+__attribute__((visibility("default"))) void* memalign(std::size_t alignment, std::size_t size) {
+  holdfast::bench::count(size);
+  return __libc_memalign(alignment, size);
+}
+// The one that answers with a code, and leaves errno alone.
+__attribute__((visibility("default"))) int posix_memalign(void** block, std::size_t alignment, std::size_t size) {
+  if (alignment % sizeof(void*) != 0 || !std::has_single_bit(alignment)) return EINVAL;
+  holdfast::bench::count(size);
+  const int before = errno;
+  void* const made = __libc_memalign(alignment, size);
+  errno = before;
+  if (made == nullptr) return ENOMEM;
+  *block = made;
+  return 0;
+}
+__attribute__((visibility("default"))) void* valloc(std::size_t size) {
+  holdfast::bench::count(size);
+  return __libc_valloc(size);
+}
+__attribute__((visibility("default"))) void* pvalloc(std::size_t size) {
+  holdfast::bench::count(size);
+  return __libc_pvalloc(size);
 }
 }
 #endif

@@ -20,7 +20,7 @@ inline constexpr bool kHeapCallsAreCounted = false;
 inline constexpr bool kHeapCallsAreCounted = true;
 #endif
 
-/// Calls of malloc, calloc, realloc and aligned_alloc on this thread since it started. Replaced in
+/// Calls of malloc, calloc, realloc and all that ask for aligned memory, on this thread since it started. Replaced in
 /// the program that this is linked into, a bench or a test; production code has no hook.
 [[nodiscard]] std::uint64_t heap_calls() noexcept;
 
