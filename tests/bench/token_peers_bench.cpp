@@ -9,6 +9,7 @@
 #include "tests/bench/fresh_key.hpp"
 #include "tests/bench/heap_calls.hpp"
 #include "tests/bench/ids.hpp"
+#include "tests/bench/peers/evp_signing.hpp"
 #include "tests/bench/peers/header_peer.hpp"
 #include "tests/bench/peers/holdfast_signer.hpp"
 #include "tests/bench/rounds.hpp"
@@ -64,6 +65,17 @@ class Comparison {
     } catch (const std::exception& failed) {
       cannot_.push_back(name + ": " + failed.what());
     }
+  }
+  /// A key of OpenSSL's for all threads, and what signs with it for each of them.
+  void add_evp(const std::string& name, const PublicKey& key, const std::function<EvpKey()>& load) {
+    EvpKey loaded;
+    add_peer(
+        name, key,
+        [&]() -> MakerPtr {
+          if (!loaded) loaded = load();
+          return evp_signer(loaded, scheme_);
+        },
+        kThreads.back());
   }
   void note(const std::string& text) { cannot_.push_back(text); }
 
@@ -195,11 +207,10 @@ int run(int argc, char** argv) {
     } else {
       all.note(
           "OpenSSL's pkcs11 engine finds no key on a token that also holds an Ed25519 key: it has a token to itself");
-      all.add_peer("OpenSSL with the pkcs11 engine, a token without Ed25519", plain, [&] {
-        return openssl_engine(token.module_path(), kPlainToken, std::string(scheme_name(scheme)));
-      });
+      all.add_evp("OpenSSL with the pkcs11 engine, a token without Ed25519", plain,
+                  [&] { return engine_key(token.module_path(), kPlainToken, std::string(scheme_name(scheme))); });
     }
-    all.add_peer("libcrypto, a key in memory", key.public_key(), [&] { return libcrypto_key(scheme, pem_file); });
+    all.add_evp("libcrypto, a key in memory", key.public_key(), [&] { return libcrypto_key(pem_file); });
     all.print_all(rounds * 5);
     all.print_threads(std::max<std::size_t>(rounds / 5, 10));
   }

@@ -7,8 +7,19 @@
 
 namespace holdfast::bench {
 
-/// One signature with OpenSSL's `EVP_DigestSign`, whoever holds the key; r and s taken out of the DER. Throws where
-/// it cannot.
-[[nodiscard]] Signature evp_sign(EVP_PKEY* key, Scheme scheme, std::span<const std::byte> message);
+/// A key of OpenSSL's, which threads may share.
+using EvpKey = std::shared_ptr<EVP_PKEY>;
+
+/// A key of the token by libp11's engine `pkcs11`: `ENGINE_load_private_key`. ES256, and only on a token without an
+/// Ed25519 key: on others the engine finds none at all (libp11 0.4.12). It has a pool of sessions for the threads.
+[[nodiscard]] EvpKey engine_key(const std::string& module_path, const std::string& token_label,
+                                const std::string& key_label);
+
+/// A key that is read from PEM and stays in this process's memory.
+[[nodiscard]] EvpKey libcrypto_key(const std::string& pem_file);
+
+/// Signs with it, whoever holds it. For one thread: algorithms are fetched and contexts made once, here, and
+/// OpenSSL's contexts are for one thread.
+[[nodiscard]] std::unique_ptr<HeaderPeer> evp_signer(EvpKey key, Scheme scheme);
 
 }  // namespace holdfast::bench

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/peers/evp_signing.hpp"
 #include "tests/bench/peers/first_header.hpp"
 
 namespace holdfast::bench {
 
-std::unique_ptr<HeaderMaker> open_key(const KeyPlace& place) { return libcrypto_key(place.scheme, place.file); }
+std::unique_ptr<HeaderMaker> open_key(const KeyPlace& place) {
+  return evp_signer(libcrypto_key(place.file), place.scheme);
+}
 
 }  // namespace holdfast::bench

@@ -34,18 +34,8 @@ class HeaderPeer : public HeaderMaker {
 /// manual recommends an object for each (gnutls_privkey_init).
 [[nodiscard]] std::unique_ptr<HeaderPeer> gnutls_privkey(const std::string& module_path, Scheme scheme);
 
-/// OpenSSL with libp11's engine `pkcs11`: `ENGINE_load_private_key`, `EVP_DigestSign`. ES256, and only on a token
-/// without an Ed25519 key: on others the engine finds none at all (libp11 0.4.12). Threads share it, and the engine
-/// has a pool of sessions for them.
-[[nodiscard]] std::unique_ptr<HeaderPeer> openssl_engine(const std::string& module_path,
-                                                         const std::string& token_label,
-                                                         const std::string& key_label);
-
 /// A key that is read from a file and stays in this process's memory, and what computes with it: what a key that
 /// cannot be taken out costs is the difference. Ed25519, from a file that holds the seed.
 [[nodiscard]] std::unique_ptr<HeaderPeer> sodium_key(const std::string& seed_file);
-
-/// The same of OpenSSL's libcrypto, either scheme, from PEM: `EVP_DigestSign`.
-[[nodiscard]] std::unique_ptr<HeaderPeer> libcrypto_key(Scheme scheme, const std::string& pem_file);
 
 }  // namespace holdfast::bench
