@@ -3,6 +3,7 @@
 // of its own, in turns.
 //   tpm_peers_bench [ROUNDS]
 #include "hal/registry.hpp"
+#include "src/verification/signature.hpp"
 #include "tests/bench/bench.hpp"
 #include "tests/bench/peers/peer.hpp"
 #include "tests/bench/rounds.hpp"
@@ -25,6 +26,8 @@ T require(Result<T>&& result) {
   throw std::runtime_error(test::told(result.error()));
 }
 
+constexpr const char* kPointFile = "public.point";
+
 // Ours at the same level as the others: no header, no verification.
 class Holdfast final : public Peer {
  public:
@@ -33,17 +36,21 @@ class Holdfast final : public Peer {
                                    "?tcti=" + tpm.tcti(),
                                hal::DeviceAccess::provision,
                                has_auth_value ? "file:" + tpm.folder().write("auth", kAuthValue) : "")),
-        key_(require(device_->key_generator()->generate({.scheme = Scheme::es256, .label = {}, .id = {}},
-                                                        hal::kNoDeadline))
-                 .handle) {}
+        key_(make_key(tpm)) {}
   void sign(const PeerDigest& digest) override {
     signature_ = require(device_->sign(key_, Scheme::es256, digest, hal::kNoDeadline));
   }
-  [[nodiscard]] std::vector<std::byte> last_signature() const override {
-    return {signature_.begin(), signature_.end()};
-  }
+  [[nodiscard]] Signature last_signature() const override { return signature_; }
 
  private:
+  hal::KeyHandle make_key(const test::Swtpm& tpm) {
+    const hal::MadeKey made = require(
+        device_->key_generator()->generate({.scheme = Scheme::es256, .label = {}, .id = {}}, hal::kNoDeadline));
+    const auto point = made.description.public_key.value().bytes();
+    tpm.folder().write(kPointFile, {reinterpret_cast<const char*>(point.data()), point.size()});
+    return made.handle;
+  }
+
   hal::DevicePtr device_;
   hal::KeyHandle key_;
   Signature signature_{};
@@ -56,18 +63,32 @@ struct Entry {
   std::size_t block;
 };
 
-// A peer that is not there, or does not work, is told and left out; a missing row is no result.
+// Only who signs what it is asked to is compared.
+void check_signature(const Entry& entry) {
+  PeerDigest digest{};
+  digest.fill(std::byte{0x5A});
+  entry.peer->sign(digest);
+  const std::string point = test::read_file(entry.tpm->folder().file(kPointFile));
+  const PublicKey key = require(PublicKey::from_bytes(Scheme::es256, std::as_bytes(std::span(point))));
+  require(require(SignatureVerifier::prepare(key)).verify_digest(digest, entry.peer->last_signature()));
+}
+
 template <typename Make>
 void add(std::vector<Entry>& entries, const std::string& name, std::size_t block, Make make) {
   Entry entry{name, std::make_unique<test::Swtpm>(), nullptr, block};
+  entry.peer = make(*entry.tpm);
+  check_signature(entry);
+  entries.push_back(std::move(entry));
+}
+
+// A peer that is not there, or does not work, is told and left out; a missing row is no result. Without ours there is
+// nothing to compare with: it is added by `add`.
+template <typename Make>
+void add_peer(std::vector<Entry>& entries, const std::string& name, std::size_t block, Make make) {
   try {
-    entry.peer = make(*entry.tpm);
-    PeerDigest digest{};
-    entry.peer->sign(digest);
-    if (entry.peer->last_signature().empty()) throw std::runtime_error("no signature came back");
-    entries.push_back(std::move(entry));
+    add(entries, name, block, make);
   } catch (const std::exception& failed) {
-    std::printf("%s: left out: %s\n", name.c_str(), failed.what());
+    std::printf("\n%s: left out: %s\n", name.c_str(), failed.what());
   }
 }
 
@@ -108,9 +129,9 @@ int run(int argc, char** argv) {
   add(plain, "holdfast", kBlock, [](const auto& tpm) { return std::make_unique<Holdfast>(tpm, false, false); });
   add(plain, "holdfast, bound to two PCRs", kBlock,
       [](const auto& tpm) { return std::make_unique<Holdfast>(tpm, false, true); });
-  add(plain, "tpm2-openssl, its provider in process", kBlock, openssl_provider);
-  add(plain, "tpm2_sign, a process each, persistent key", kFewer,
-      [](const auto& tpm) { return tpm2_sign_process(tpm, ""); });
+  add_peer(plain, "tpm2-openssl, its provider in process", kBlock, openssl_provider);
+  add_peer(plain, "tpm2_sign, a process each, persistent key", kFewer,
+           [](const auto& tpm) { return tpm2_sign_process(tpm, ""); });
   compare("ES256 on swtpm, empty auth", std::move(plain), rounds);
   std::puts("\ntpm2-pkcs11 has no keys without an auth value.");
 
@@ -119,9 +140,9 @@ int run(int argc, char** argv) {
       [](const auto& tpm) { return std::make_unique<Holdfast>(tpm, true, false); });
   add(guarded, "holdfast, the same, bound to two PCRs", kBlock,
       [](const auto& tpm) { return std::make_unique<Holdfast>(tpm, true, true); });
-  add(guarded, "tpm2-pkcs11, C_SignInit and C_Sign, logged in", kFewer, pkcs11_token);
-  add(guarded, "tpm2_sign, a process each, password in clear on the bus", kFewer,
-      [](const auto& tpm) { return tpm2_sign_process(tpm, kAuthValue); });
+  add_peer(guarded, "tpm2-pkcs11, C_SignInit and C_Sign, logged in", kFewer, pkcs11_token);
+  add_peer(guarded, "tpm2_sign, a process each, password in clear on the bus", kFewer,
+           [](const auto& tpm) { return tpm2_sign_process(tpm, kAuthValue); });
   compare("ES256 on swtpm, auth value", std::move(guarded), rounds);
   return 0;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/peers/ecdsa_der.hpp"
 #include "tests/bench/peers/peer.hpp"
 #include "tests/support/swtpm.hpp"
 
@@ -22,7 +23,9 @@ class OpensslProvider final : public Peer {
     std::string out;
     const int made = tpm.run(
         "openssl genpkey -provider tpm2 -algorithm EC -pkeyopt group:P-256 -out key.pem && tpm2_flushcontext -t && "
-        "openssl pkey -provider tpm2 -provider default -in key.pem -pubout -out public.pem && tpm2_flushcontext -t",
+        "openssl pkey -provider tpm2 -provider default -in key.pem -pubout -outform DER -out public.der && "
+        "tpm2_flushcontext -t && "
+        "tail -c 65 public.der >public.point",
         &out);
     require(made == 0, out.c_str());
     // The provider reads it when it is loaded.
@@ -65,9 +68,7 @@ class OpensslProvider final : public Peer {
                           reinterpret_cast<const unsigned char*>(digest.data()), digest.size()) == 1,
             "EVP_PKEY_sign");
   }
-  [[nodiscard]] std::vector<std::byte> last_signature() const override {
-    return {signature_.begin(), signature_.begin() + static_cast<std::ptrdiff_t>(size_)};
-  }
+  [[nodiscard]] Signature last_signature() const override { return r_and_s(std::span(signature_).first(size_)); }
 
  private:
   OSSL_LIB_CTX* context_ = nullptr;

@@ -54,7 +54,10 @@ class Pkcs11Token final : public Peer {
     key_ = find(CKO_PRIVATE_KEY);
     CK_ATTRIBUTE point{CKA_EC_POINT, point_.data(), point_.size()};
     require(calls_->C_GetAttributeValue(session_, find(CKO_PUBLIC_KEY), &point, 1), "C_GetAttributeValue");
-    tpm.folder().write("public.point", std::string(reinterpret_cast<const char*>(point_.data()), point.ulValueLen));
+    if (point.ulValueLen < kP256PointSize) throw std::runtime_error("tpm2-pkcs11: the key's point is too short");
+    // The attribute is an OCTET STRING that holds it.
+    const char* const end = reinterpret_cast<const char*>(point_.data()) + point.ulValueLen;
+    tpm.folder().write("public.point", std::string(end - kP256PointSize, end));
   }
   ~Pkcs11Token() override { calls_->C_Finalize(nullptr); }
   Pkcs11Token(const Pkcs11Token&) = delete;
@@ -68,11 +71,9 @@ class Pkcs11Token final : public Peer {
     require(calls_->C_Sign(session_, reinterpret_cast<CK_BYTE*>(input.data()), input.size(),
                            reinterpret_cast<CK_BYTE*>(signature_.data()), &size),
             "C_Sign");
-    size_ = size;
+    if (size != signature_.size()) throw std::runtime_error("tpm2-pkcs11: a signature of another size");
   }
-  [[nodiscard]] std::vector<std::byte> last_signature() const override {
-    return {signature_.begin(), signature_.begin() + static_cast<std::ptrdiff_t>(size_)};
-  }
+  [[nodiscard]] Signature last_signature() const override { return signature_; }
 
  private:
   CK_OBJECT_HANDLE find(CK_OBJECT_CLASS kind) {
@@ -89,9 +90,8 @@ class Pkcs11Token final : public Peer {
   CK_FUNCTION_LIST* calls_ = nullptr;
   CK_SESSION_HANDLE session_ = 0;
   CK_OBJECT_HANDLE key_ = 0;
-  std::array<std::byte, 128> signature_{};
+  Signature signature_{};
   std::array<std::byte, 128> point_{};
-  std::size_t size_ = 0;
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/peers/ecdsa_der.hpp"
 #include "tests/bench/peers/peer.hpp"
 #include "tests/support/swtpm.hpp"
 
@@ -23,7 +24,7 @@ class Tpm2SignProcess final : public Peer {
             with_auth + " -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign" + without_lockout +
             "' -u k.pub -r k.priv && tpm2_flushcontext -t && tpm2_load -Q -C root.ctx -u k.pub -r k.priv -c k.ctx && "
             "tpm2_flushcontext -t && tpm2_evictcontrol -Q -C o -c k.ctx 0x81000010 && tpm2_flushcontext -t && "
-            "tpm2_readpublic -Q -c 0x81000010 -f pem -o public.pem",
+            "tpm2_readpublic -Q -c 0x81000010 -f der -o public.der && tail -c 65 public.der >public.point",
         &out);
     if (made != 0) throw std::runtime_error("tpm2-tools: " + out);
     arguments_ = {"tpm2_sign", "-Q",
@@ -53,10 +54,9 @@ class Tpm2SignProcess final : public Peer {
       throw std::runtime_error("tpm2_sign failed");
     }
   }
-  [[nodiscard]] std::vector<std::byte> last_signature() const override {
-    const std::string text = test::read_file(tpm_.folder().file("signature"));
-    const auto bytes = std::as_bytes(std::span(text));
-    return {bytes.begin(), bytes.end()};
+  [[nodiscard]] Signature last_signature() const override {
+    const std::string der = test::read_file(tpm_.folder().file("signature"));
+    return r_and_s(std::as_bytes(std::span(der)));
   }
 
  private:
