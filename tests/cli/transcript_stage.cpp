@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -12,6 +13,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <stdexcept>
 #include <thread>
 
 namespace holdfast::test {
@@ -21,7 +24,6 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::minutes kLongestCommand{4};  // named where it is over
 constexpr std::chrono::milliseconds kPoll{10};
-constexpr int kNotStarted = 127;
 
 std::string find_program(std::string_view name) {
   for (const std::string folder : {"/usr/bin/", "/bin/", "/usr/local/bin/"}) {
@@ -125,29 +127,58 @@ bool Stage::start_authority(const std::string& prefix, const std::string& answer
   return true;
 }
 
+std::vector<std::string> Stage::environment() const {
+  const std::string home = root_.file("home");
+  std::map<std::string, std::string> words;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view one(*entry);
+    if (const std::size_t at = one.find('='); at != one.npos)
+      words[std::string(one.substr(0, at))] = one.substr(at + 1);
+  }
+  words["PATH"] = std::string(HOLDFAST_BINARIES) + ":/usr/sbin:/usr/bin:/sbin:/bin";
+  words["HOME"] = home;
+  words["XDG_CONFIG_HOME"] = home + "/.config";
+  words["LC_ALL"] = "C.UTF-8";
+  words["TERM"] = "dumb";
+  words.erase("HOLDFAST_REQUIRE");  // the tests' own
+  words["no_proxy"] = "*";          // a machine's way to its packages; all that is spoken to here is on this machine
+  for (const auto& [name, value] : variables_) words[name] = value;
+  std::vector<std::string> entries;
+  for (const auto& [name, value] : words) entries.push_back(name + "=" + value);
+  return entries;
+}
+
+// Not forked: the scripted authority's threads are in this process, and a child that allocates may wait for ever for
+// a lock that one of them had.
+pid_t Stage::begin(const std::string& command, const std::string& output, const std::string& errors) const {
+  std::vector<std::string> entries = environment();
+  std::vector<char*> pointers;
+  for (std::string& entry : entries) pointers.push_back(entry.data());
+  pointers.push_back(nullptr);
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  constexpr int kAnew = O_WRONLY | O_CREAT | O_TRUNC;
+  posix_spawn_file_actions_addchdir_np(&files, root_.file("home").c_str());
+  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, output.c_str(), kAnew, 0600);
+  posix_spawn_file_actions_addopen(&files, STDERR_FILENO, errors.c_str(), kAnew, 0600);
+  posix_spawnattr_t session;  // without a controlling terminal: nothing can ask
+  posix_spawnattr_init(&session);
+  posix_spawnattr_setflags(&session, POSIX_SPAWN_SETSID);
+  std::string words[] = {"sh", "-c", command};
+  char* const arguments[] = {words[0].data(), words[1].data(), words[2].data(), nullptr};
+  pid_t child = -1;
+  const int failed = posix_spawn(&child, "/bin/sh", &files, &session, arguments, pointers.data());
+  posix_spawnattr_destroy(&session);
+  posix_spawn_file_actions_destroy(&files);
+  if (failed != 0) throw std::runtime_error("no process");
+  return child;
+}
+
 Outcome Stage::run(const std::string& command) {
   const std::string output = root_.file("stdout");
   const std::string errors = root_.file("stderr");
-  const pid_t child = fork();
-  if (child == 0) {
-    setsid();  // no controlling terminal: nothing can ask
-    const std::string home = root_.file("home");
-    setenv("PATH", (std::string(HOLDFAST_BINARIES) + ":/usr/sbin:/usr/bin:/sbin:/bin").c_str(), 1);
-    setenv("HOME", home.c_str(), 1);
-    setenv("XDG_CONFIG_HOME", (home + "/.config").c_str(), 1);
-    setenv("LC_ALL", "C.UTF-8", 1);
-    setenv("TERM", "dumb", 1);
-    unsetenv("HOLDFAST_REQUIRE");  // the tests' own
-    setenv("no_proxy", "*", 1);    // a machine's way to its packages; all that is spoken to here is on this machine
-    for (const auto& [name, value] : variables_) setenv(name.c_str(), value.c_str(), 1);
-    const int in = open("/dev/null", O_RDONLY);
-    const int out = open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    const int err = open(errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (chdir(home.c_str()) != 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) _exit(kNotStarted);
-    for (const int fd : {in, out, err}) close(fd);
-    execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
-    _exit(kNotStarted);
-  }
+  const pid_t child = begin(command, output, errors);
   int status = 0;
   const auto deadline = steady_clock::now() + kLongestCommand;
   bool is_too_long = false;

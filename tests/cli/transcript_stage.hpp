@@ -36,11 +36,13 @@ class Stage {
   /// a program's name) and returns the name of the first that is missing on this machine; empty if none is.
   [[nodiscard]] std::string set_up(const std::vector<std::string>& needs);
 
-  /// Runs `command` with sh in the stage's folder, at most a minute.
+  /// Runs `command` with sh in the stage's folder, at most four minutes.
   [[nodiscard]] Outcome run(const std::string& command);
 
  private:
   [[nodiscard]] bool start_authority(const std::string& prefix, const std::string& answer);
+  [[nodiscard]] std::vector<std::string> environment() const;
+  [[nodiscard]] pid_t begin(const std::string& command, const std::string& output, const std::string& errors) const;
 
   TemporaryFolder root_;
   std::optional<Swtpm> tpm_;
