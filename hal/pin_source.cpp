@@ -211,8 +211,9 @@ Result<std::size_t> read_secret(const PinSource& source, std::string_view questi
     case PinSource::Kind::descriptor:
       // A shell's `3</path/to/pin` is that file.
       identify(source.descriptor, SourceIdentity::Kind::file, identity);
-      if (identity != nullptr && source.origin == PinSource::Kind::prompt)
+      if (identity != nullptr && source.origin == PinSource::Kind::prompt) {
         identity->kind = SourceIdentity::Kind::asked;
+      }
       return read_descriptor(source.descriptor, source, wording, out);
     case PinSource::Kind::file:
       return read_file(source.name.view(), source, wording, out, identity);

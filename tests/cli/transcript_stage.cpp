@@ -132,8 +132,8 @@ std::vector<std::string> Stage::environment() const {
   std::map<std::string, std::string> words;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view one(*entry);
-    if (const std::size_t at = one.find('='); at != one.npos)
-      words[std::string(one.substr(0, at))] = one.substr(at + 1);
+    const std::size_t at = one.find('=');
+    if (at != one.npos) words[std::string(one.substr(0, at))] = one.substr(at + 1);
   }
   words["PATH"] = std::string(HOLDFAST_BINARIES) + ":/usr/sbin:/usr/bin:/sbin:/bin";
   words["HOME"] = home;
