@@ -3,6 +3,7 @@
 
 #include "hal/fake/device.hpp"
 #include "src/signer/signer_core.hpp"
+#include "tests/integration/registrar/loopback_port.hpp"
 #include "tests/integration/registrar/told_signer.hpp"
 #include "tests/support/authority_process.hpp"
 #include "tests/support/child_process.hpp"
@@ -48,26 +49,14 @@ bool ends(pid_t process) {
 // Accepts connections (the kernel does) and answers nothing.
 class SilentListener {
  public:
-  SilentListener() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (bind(fd_, generic, size) != 0 || listen(fd_, 8) != 0 || getsockname(fd_, generic, &size) != 0) {
-      throw std::runtime_error("no listener");
-    }
-    url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  SilentListener() {
+    if (listen(port_.fd(), 8) != 0) throw std::runtime_error("no listener");
   }
-  ~SilentListener() { close(fd_); }
-  SilentListener(const SilentListener&) = delete;
-  SilentListener& operator=(const SilentListener&) = delete;
-  [[nodiscard]] const std::string& url() const { return url_; }
-  void await_connection() const { close(accept(fd_, nullptr, nullptr)); }
+  [[nodiscard]] std::string url() const { return port_.url(); }
+  void await_connection() const { close(accept(port_.fd(), nullptr, nullptr)); }
 
  private:
-  int fd_;
-  std::string url_;
+  LoopbackPort port_;
 };
 
 /// A signer whose key has a twin: the seed itself, in the host's memory.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tests/integration/registrar/loopback_port.hpp"
 #include "tests/integration/registrar/registrar_fixture.hpp"
 
 #include <arpa/inet.h>
@@ -16,29 +17,6 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::Not;
 using Delivery = ScriptedAnswer::Delivery;
-
-/// A port of this machine that is nobody else's while this is there.
-class Port {
- public:
-  Port() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (bind(fd_, generic, size) != 0 || getsockname(fd_, generic, &size) != 0) throw std::runtime_error("no port");
-    number_ = ntohs(address.sin_port);
-  }
-  ~Port() { close(fd_); }
-  Port(const Port&) = delete;
-  Port& operator=(const Port&) = delete;
-  [[nodiscard]] int fd() const { return fd_; }
-  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(number_); }
-
- private:
-  int fd_;
-  int number_ = 0;
-};
 
 class RegistrarOverHttp : public RegistrarFixture {
  protected:
@@ -97,7 +75,7 @@ TEST_F(RegistrarOverHttp, LocalhostIsThisMachine) {
 }
 
 TEST_F(RegistrarOverHttp, AnAuthorityThatIsDownCanBeTriedAgainLater) {
-  const Port nobody_listens;
+  const LoopbackPort nobody_listens;
   options_.attempts = 2;
   const auto task = register_task(nobody_listens.url());
   EXPECT_EQ(task.status(), Status::authority_unavailable);
@@ -261,7 +239,7 @@ class RawListener {
   }
 
   std::string answer_;
-  Port port_;
+  LoopbackPort port_;
   std::thread thread_;
 };
 
