@@ -72,7 +72,7 @@ TEST_P(Transcripts, Holds) {
     // What a build cannot have, nobody can install.
     if (is_required(missing) && missing != "unsanitized")
       FAIL() << missing << " is missing, and HOLDFAST_REQUIRE lists it";
-    GTEST_SKIP() << missing;
+    GTEST_SKIP() << missing << " is missing";
   }
   for (const Step& step : transcript.steps) {
     const Outcome outcome = stage.run(step.command);

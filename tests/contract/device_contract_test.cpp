@@ -99,7 +99,7 @@ class DeviceContract : public testing::TestWithParam<Case> {
     fixture_ = backend.make();
     if (fixture_ == nullptr) {
       if (backend.is_required()) FAIL() << backend.name << " is required and not installed";
-      GTEST_SKIP() << backend.name;
+      GTEST_SKIP() << backend.name << " is not installed";
     }
   }
 
